@@ -11,6 +11,18 @@ export const ERRORS = {
     message: 'There is no column "{column}" in {where}.',
     hint: 'Pick one of: {columns}.',
   },
+  disk_full: {
+    status: 507,
+    retry: true,
+    message: 'The disk that holds "{path}" is full.',
+    hint: 'Free some space and retry; nothing half-written was committed.',
+  },
+  disk_unsupported: {
+    status: 422,
+    retry: false,
+    message: 'The file system of "{path}" has no hard links, which commits need.',
+    hint: 'Put LAKEFORGE_HOME on a local disk (ext4, xfs, btrfs, APFS, NTFS).',
+  },
   internal: {
     status: 500,
     retry: true,
