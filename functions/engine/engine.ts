@@ -1,0 +1,143 @@
+// The seam between the metadata and what runs it. An engine gets a plan and a run input, and answers with reports; it never
+// writes run state: run.ts does, from the reports.
+import type { Plan, RunInput } from '#core/plan.ts'
+
+/** The counts of DESIGN's log schema. Each is counted on its own, never by subtraction; absent means zero. */
+export const COUNTS = [
+  'rows_read',
+  'rows_written',
+  'rows_quarantined',
+  'rows_dropped',
+  'rows_filtered',
+  'rows_deduplicated',
+  'rows_late',
+  'rows_inserted',
+  'rows_updated',
+  'rows_deleted',
+  'rows_closed',
+  'files_rewritten',
+  'bytes_read',
+  'bytes_written',
+] as const
+export type Counts = Partial<Record<(typeof COUNTS)[number], number>>
+
+export type RuleResult = {
+  rule_id: string
+  name: string
+  check: string
+  on_fail: 'warn' | 'drop' | 'quarantine' | 'fail'
+  columns: string[]
+  rows_checked: number
+  rows_failed: number
+  /** true: more rows failed than the threshold allows, so on_fail applied (or, for warn, was said). */
+  applied: boolean
+  fingerprint: string
+  /** Some failing rows (at most 20), values as text, columns tagged pii masked. */
+  samples: Record<string, string | null>[]
+}
+
+export type LedgerFile = {
+  /** Relative to the raw object's folder. */
+  path: string
+  source_path: string
+  size: number
+  sha256: string
+  rows: number | null
+  source_modified_at: string | null
+}
+
+export type SchemaChange = {
+  kind: 'added' | 'missing' | 'retyped' | 'reordered'
+  column: string
+  from_type: string | null
+  to_type: string | null
+  /** What the schema policy did: evolved, refused, rescued, waiting. */
+  outcome: string
+}
+
+export type ColumnProfile = {
+  column: string
+  rows: number
+  nulls: number
+  /** Estimated distinct values among `sampled` rows; null where not looked at. */
+  distinct: number | null
+  sampled: number
+  min: string | null
+  max: string | null
+}
+
+export type StepError = { code: string; message: string; hint: string; retry: boolean }
+
+/** The end of a step's attempt that decides the step, or its start. `at` is an ISO instant of the engine's clock. */
+export type StepReport =
+  | { kind: 'step'; step: string; state: 'running'; attempt: number; at: string }
+  | {
+      kind: 'step'
+      step: string
+      state: 'succeeded' | 'failed' | 'skipped' | 'cancelled'
+      attempt: number
+      at: string
+      counts: Counts
+      /** Table -> Delta version that this step read. Recorded beside the data before the first commit. */
+      input_versions: Record<string, number>
+      delta_version_before: number | null
+      delta_version_after: number | null
+      content_hash: string | null
+      hash_approximate: boolean
+      watermark_from: string | null
+      watermark_to: string | null
+      rules: RuleResult[]
+      files: LedgerFile[]
+      schema_changes: SchemaChange[]
+      profiles: ColumnProfile[]
+      /** Warnings in words; a succeeded step with any shows as warned. */
+      warnings: string[]
+      error: StepError | null
+      /** For skipped: key of the step that failed first, or the id of the batch that consumed this one's input. */
+      root_cause: string | null
+    }
+
+export type EventReport = {
+  kind: 'event'
+  step: string | null
+  level: 'debug' | 'info' | 'warn' | 'error'
+  text: string
+  at: string
+  /** Progress of the step where known; `total` null while unknown. */
+  progress?: { done: number; total: number | null; unit: 'rows' | 'bytes' | 'files' }
+}
+
+/** After `done` no further report of this run comes. */
+export type Report =
+  StepReport | EventReport | { kind: 'done'; state: 'succeeded' | 'failed' | 'cancelled' }
+
+export type Run = {
+  plan: Plan
+  input: RunInput
+  /** Steps that this start runs; the others of the plan are taken as done. Absent: all. */
+  only?: string[]
+  /** Attempt of the batch as a whole, from 1. */
+  attempt: number
+}
+
+export type Engine = {
+  name: 'local' | 'spark' | 'databricks'
+  can: {
+    /** Load types that it writes. */
+    load_types: readonly string[]
+    extractors: readonly string[]
+    /** Rows of any table version can be queried right here. */
+    query: boolean
+    /** Runs on the machine of the metadata's owner: only the owner of the home may drive it. */
+    owned: boolean
+  }
+  /** Starts a run and returns at once; the handle is JSON, and stored with the batch. */
+  start(run: Run): Promise<string>
+  /** The reports since the last poll, in order; waits up to `wait_ms` for the first one. */
+  poll(handle: string, wait_ms: number): Promise<Report[]>
+  /** Asks the run to stop; running steps end as cancelled, nothing half-written becomes visible. */
+  cancel(handle: string): Promise<void>
+  /** Runs that this engine started without us (a job's own schedule), since a time. The local engine has none. */
+  collect(since: string): Promise<{ run: Run; reports: Report[] }[]>
+  close(): Promise<void>
+}
