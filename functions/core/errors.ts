@@ -5,6 +5,12 @@ type Entry = { status: number; retry: boolean; message: string; hint: string }
 
 /** Sorted by code. `retry`: the same request may succeed later without a change. */
 export const ERRORS = {
+  balance_open: {
+    status: 500,
+    retry: false,
+    message: 'The balance of "{table}" does not close: {balance}.',
+    hint: 'Nothing was committed. Report this with the batch: a row was lost or counted twice.',
+  },
   column_unknown: {
     status: 422,
     retry: false,
@@ -22,6 +28,55 @@ export const ERRORS = {
     retry: false,
     message: 'The file system of "{path}" has no hard links, which commits need.',
     hint: 'Put LAKEFORGE_HOME on a local disk (ext4, xfs, btrfs, APFS, NTFS).',
+  },
+  engine_failed: {
+    status: 500,
+    retry: true,
+    message: 'The engine failed: {reason}',
+    hint: 'Retry the step; nothing half-written was committed.',
+  },
+  engine_killed: {
+    status: 500,
+    retry: true,
+    message: 'The engine process ended in the middle of the step ({reason}).',
+    hint: 'Most often the machine ran out of memory: lower the memory setting or max_parallel, then retry.',
+  },
+  engine_unsupported: {
+    status: 422,
+    retry: false,
+    message: 'The {engine} engine does not support {what}.',
+    hint: 'Choose another one, or run this group in an environment whose engine has it.',
+  },
+  file_denied: {
+    status: 422,
+    retry: false,
+    message: 'The engine may not touch a file: {reason}',
+    hint: "Check the file's permissions; an engine reads and writes only below the lake's root.",
+  },
+  file_missing: {
+    status: 422,
+    retry: false,
+    message: 'A file is gone: {path}',
+    hint: 'Restore the file, or replay the batch that wrote it.',
+  },
+  file_unreadable: {
+    status: 422,
+    retry: false,
+    message: 'A file can not be read: {reason}',
+    hint: 'Deliver the file again; the raw copy is kept as it came.',
+  },
+  input_missing: {
+    status: 422,
+    retry: true,
+    message: 'Step "{step}" reads "{table}", which no batch has written yet.',
+    hint: 'Run the group that writes it first.',
+  },
+  input_rewound: {
+    status: 409,
+    retry: false,
+    message:
+      '"{table}" stands at version {version}, before version {consumed} that "{target}" has consumed.',
+    hint: 'The input was restored or made anew: replay with --apply, or refresh the table fully.',
   },
   internal: {
     status: 500,
@@ -41,11 +96,78 @@ export const ERRORS = {
     message: 'There is no {kind} "{name}".',
     hint: 'Check the spelling; the list shows what there is.',
   },
+  out_of_memory: {
+    status: 507,
+    retry: true,
+    message: 'The engine ran out of the memory that it may use.',
+    hint: 'Raise the memory setting, or lower max_parallel of the group.',
+  },
+  query_timeout: {
+    status: 504,
+    retry: true,
+    message: 'The query took longer than {timeout_s} s.',
+    hint: 'Narrow it down with a where clause, or read fewer columns.',
+  },
+  rule_failed: {
+    status: 422,
+    retry: false,
+    message: 'Rule "{rule}" failed for {failed} of {checked} rows of "{table}".',
+    hint: 'Nothing was committed. Mend the rows in the source or change the rule, then run again.',
+  },
+  run_lost: {
+    status: 410,
+    retry: true,
+    message: 'The process that ran this batch is gone.',
+    hint: 'Start the batch again: what it has committed is found and kept.',
+  },
+  schema_frozen: {
+    status: 422,
+    retry: false,
+    message: 'The columns of "{table}" are frozen, and the new data differs: {changes}.',
+    hint: 'The raw data is kept. Accept the change in the bronze config, or mend the source; the next batch takes it.',
+  },
+  seq_order: {
+    status: 409,
+    retry: false,
+    message:
+      '"{table}" is past batch number {seq} (at {last}), and its log does not say by which batch.',
+    hint: 'Batches of a table run in order: run the group again as a new batch.',
+  },
+  sql_failed: {
+    status: 422,
+    retry: false,
+    message: 'The SQL can not run: {reason}',
+    hint: 'Check the columns and types that it names against the tables as they are now.',
+  },
+  step_interrupted: {
+    status: 409,
+    retry: false,
+    message: 'The step was stopped.',
+    hint: 'Nothing half-written was committed; retry it when you like.',
+  },
+  step_timeout: {
+    status: 504,
+    retry: false,
+    message: 'The step took longer than its {timeout_s} s.',
+    hint: 'Raise timeout_s of the table, or give the engine more memory and threads.',
+  },
+  table_missing: {
+    status: 404,
+    retry: false,
+    message: 'There is no table "{table}" in the lake yet.',
+    hint: 'Run the group that writes it first.',
+  },
   type_unknown: {
     status: 422,
     retry: false,
     message: '"{type}" is not a column type.',
     hint: 'Use a Spark type: string, bigint, decimal(10,2), timestamp, array<int>, struct<a:int>, …',
+  },
+  value_invalid: {
+    status: 422,
+    retry: false,
+    message: 'A value does not fit: {reason}',
+    hint: 'Use try_cast or a rule where a column holds such values.',
   },
 } as const satisfies Record<string, Entry>
 

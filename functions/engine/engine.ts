@@ -120,6 +120,27 @@ export type Run = {
   attempt: number
 }
 
+/** A read of tables at one version each. `sql` is compiled already, for this engine. */
+export type QueryRequest = {
+  environment: string
+  sql: string
+  /** The tables that it names (`schema.table`, also `…_quarantine`) and the version to read; null: the newest. */
+  tables: { table: string; version: number | null }[]
+  /** Rows to answer at most. */
+  limit: number
+  timeout_ms: number
+}
+
+export type QueryResult = {
+  columns: { name: string; type: string }[]
+  /** Values as JSON: bigint, decimal, dates and times are text. */
+  rows: unknown[][]
+  /** There were more rows than `limit`. */
+  truncated: boolean
+  /** The version of each table that was read. */
+  versions: Record<string, number>
+}
+
 export type Engine = {
   name: 'local' | 'spark' | 'databricks'
   can: {
@@ -133,11 +154,19 @@ export type Engine = {
   }
   /** Starts a run and returns at once; the handle is JSON, and stored with the batch. */
   start(run: Run): Promise<string>
-  /** The reports since the last poll, in order; waits up to `wait_ms` for the first one. */
+  /**
+   * The reports since the last poll, in order; waits up to `wait_ms` for the first one.
+   * @throws run_lost when the process that ran it is gone: start it again, what is committed is found and reported
+   */
   poll(handle: string, wait_ms: number): Promise<Report[]>
   /** Asks the run to stop; running steps end as cancelled, nothing half-written becomes visible. */
   cancel(handle: string): Promise<void>
   /** Runs that this engine started without us (a job's own schedule), since a time. The local engine has none. */
   collect(since: string): Promise<{ run: Run; reports: Report[] }[]>
+  /**
+   * Rows of a query, read apart from the batches. Only where `can.query`.
+   * @throws table_missing, sql_failed, query_timeout, …
+   */
+  query(request: QueryRequest): Promise<QueryResult>
   close(): Promise<void>
 }
