@@ -17,6 +17,12 @@ export const ERRORS = {
     message: 'There is no column "{column}" in {where}.',
     hint: 'Pick one of: {columns}.',
   },
+  cron_invalid: {
+    status: 422,
+    retry: false,
+    message: 'The cron expression is not valid: its {field} cannot be "{value}".',
+    hint: 'Allowed: {allowed}.',
+  },
   disk_full: {
     status: 507,
     retry: true,
@@ -156,6 +162,12 @@ export const ERRORS = {
     retry: false,
     message: 'There is no table "{table}" in the lake yet.',
     hint: 'Run the group that writes it first.',
+  },
+  timezone_unknown: {
+    status: 422,
+    retry: false,
+    message: '"{timezone}" is not a time zone.',
+    hint: 'Use an id of the IANA list, written exactly: Europe/Berlin, America/New_York, UTC.',
   },
   type_unknown: {
     status: 422,
