@@ -90,6 +90,12 @@ export const ERRORS = {
     message: 'Something went wrong inside LakeForge.',
     hint: 'Try again; if it happens again, report it with the request id.',
   },
+  migration_changed: {
+    status: 500,
+    retry: false,
+    message: 'Migration "{name}" differs from the one that this store was made with.',
+    hint: 'Use the released version of LakeForge that goes with this store; a released migration never changes.',
+  },
   name_invalid: {
     status: 422,
     retry: false,
@@ -132,6 +138,12 @@ export const ERRORS = {
     message: 'The columns of "{table}" are frozen, and the new data differs: {changes}.',
     hint: 'The raw data is kept. Accept the change in the bronze config, or mend the source; the next batch takes it.',
   },
+  schema_newer: {
+    status: 500,
+    retry: false,
+    message: 'This store was changed by a newer LakeForge (migration "{name}").',
+    hint: 'Start that version or a later one; to go back, restore a backup made before the upgrade.',
+  },
   seq_order: {
     status: 409,
     retry: false,
@@ -168,6 +180,24 @@ export const ERRORS = {
     retry: false,
     message: '"{timezone}" is not a time zone.',
     hint: 'Use an id of the IANA list, written exactly: Europe/Berlin, America/New_York, UTC.',
+  },
+  transaction_ended: {
+    status: 500,
+    retry: false,
+    message: 'A query was sent to a transaction that has ended.',
+    hint: 'Await every query inside the function given to begin.',
+  },
+  transaction_outer_sql: {
+    status: 500,
+    retry: false,
+    message: 'A query inside a transaction went to the outer client.',
+    hint: 'Use the client that begin hands to its function.',
+  },
+  transaction_too_long: {
+    status: 503,
+    retry: true,
+    message: 'A transaction took longer than {seconds} s and was rolled back.',
+    hint: 'Try again; inside a transaction there may be nothing but SQL.',
   },
   type_unknown: {
     status: 422,
