@@ -1,0 +1,15 @@
+// The door to Delta tables: the log is ours, by the public protocol; DuckDB writes and reads the data files.
+// A writer: DuckDB copies rows to new files (`RETURN_STATS`), `newFiles` measures them, `commit` makes them the table.
+export { checkpointIfDue, writeCheckpoint } from './delta/checkpoint.ts'
+export type { Connection } from './delta/checkpoint.ts'
+export { commit } from './delta/commit.ts'
+export type { CommitInput, NewFile } from './delta/commit.ts'
+export { committedIn, filesAddedBetween, history } from './delta/history.ts'
+export type { FilesAdded, HistoryEntry } from './delta/history.ts'
+export type { DeltaFile } from './delta/log.ts'
+export { compactionPlan, vacuum } from './delta/maintain.ts'
+export { literalPath } from './delta/paths.ts'
+export { duckdbScan, pruneFiles } from './delta/scan.ts'
+export { readSnapshot } from './delta/snapshot.ts'
+export type { Snapshot } from './delta/snapshot.ts'
+export { fileRows, fileStats, newFiles, statsFromDuckdb } from './delta/stats.ts'

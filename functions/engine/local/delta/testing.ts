@@ -1,0 +1,99 @@
+// For tests of this folder: a table on disk that is written as the engine does it.
+import { mkdtemp, mkdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { duckdbType } from '#core/types.ts'
+import type { Column } from '#core/types.ts'
+import { literalDuckdb, quoteDuckdb } from '#core/names.ts'
+import { commit, duckdbScan, newFiles, readSnapshot } from '../delta.ts'
+import type { CommitInput, NewFile, Snapshot } from '../delta.ts'
+
+export type Bench = {
+  root: string
+  connection: DuckDBConnection
+  /** A fresh table folder below `root`. */
+  folder: (name?: string) => Promise<string>
+  close: () => Promise<void>
+}
+
+export async function openBench(): Promise<Bench> {
+  const root = await mkdtemp(join(tmpdir(), 'delta-'))
+  const instance = await DuckDBInstance.create(':memory:')
+  const connection = await instance.connect()
+  await connection.run("SET TimeZone = 'UTC'; SET threads = 2")
+  let made = 0
+  return {
+    root,
+    connection,
+    folder: async (name) => {
+      const dir = join(root, name ?? `schema/t${++made}`)
+      await mkdir(dir, { recursive: true })
+      return dir
+    },
+    close: async () => {
+      connection.closeSync()
+      instance.closeSync()
+      await rm(root, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Columns from `name type` lines, nullable. */
+export function columnsFrom(text: string): Column[] {
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [name, ...type] = line.trim().split(' ')
+      return { name: name!, type: type.join(' '), nullable: true }
+    })
+}
+
+/** Writes the rows of a query as one new data file, cast to `columns`; no rows, no file. */
+export async function writeRows(
+  bench: Bench,
+  dir: string,
+  columns: readonly Column[],
+  query: string,
+  options: { stats?: boolean } = {},
+): Promise<NewFile[]> {
+  const casts = columns.map(
+    ({ name, type }) => `CAST(${quoteDuckdb(name)} AS ${duckdbType(type)}) AS ${quoteDuckdb(name)}`,
+  )
+  const path = join(dir, `part-${crypto.randomUUID()}.parquet`)
+  const result = await bench.connection.runAndReadAll(
+    `COPY (SELECT ${casts.join(', ')} FROM (${query})) TO ${literalDuckdb(path)} (FORMAT parquet, RETURN_STATS)`,
+  )
+  const files: NewFile[] = newFiles(dir, result.getRowObjectsJson(), columns)
+  return options.stats === false ? files.map((file) => ({ ...file, stats: null })) : files
+}
+
+/** Appends the rows of a query as one commit; makes the table if there is none. */
+export async function append(
+  bench: Bench,
+  dir: string,
+  columns: Column[],
+  query: string,
+  more: Partial<CommitInput> & { stats?: boolean } = {},
+): Promise<Snapshot> {
+  const { stats, ...input } = more
+  const base = await readSnapshot(dir, { connection: bench.connection })
+  const adds = await writeRows(bench, dir, columns, query, { stats: stats ?? true })
+  const timestamp = 1_700_000_000_000 + (base ? base.version + 1 : 0) * 1000
+  await commit(dir, { base, operation: 'WRITE', adds, columns, timestamp, ...input })
+  return (await readSnapshot(dir, { connection: bench.connection, from: base }))!
+}
+
+/** Rows of a snapshot as JSON values. */
+export async function rowsOf(
+  bench: Bench,
+  snapshot: Snapshot,
+  select = '*',
+): Promise<Record<string, unknown>[]> {
+  const result = await bench.connection.runAndReadAll(
+    `SELECT ${select} FROM ${duckdbScan(snapshot)}`,
+  )
+  return result.getRowObjectsJson()
+}
