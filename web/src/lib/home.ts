@@ -1,0 +1,73 @@
+// What the home page shows, from the newest batches: per group its last ones, what needs a person, how long a run usually takes.
+import type { Batch } from '#lib/api.ts'
+import { elapsed } from '#lib/format.ts'
+import { isFinal } from '#lib/states.ts'
+
+/** Group id -> its batches, newest first, each once. */
+export function byGroup(...lists: (readonly Batch[])[]): Map<string, Batch[]> {
+  const groups = new Map<string, Map<string, Batch>>()
+  for (const batch of lists.flat()) {
+    let of = groups.get(batch.group_id)
+    if (!of) groups.set(batch.group_id, (of = new Map()))
+    if (!of.has(batch.id)) of.set(batch.id, batch)
+  }
+  return new Map([...groups].map(([id, of]) => [id, [...of.values()].sort((a, b) => newer(a, b))]))
+}
+
+export type Attention = {
+  /** The newest batch that failed or waits. */
+  batch: Batch
+  /** How many in a row failed, this one included; 0 for one that waits. */
+  failures: number
+}
+
+/**
+ * One entry per group and environment whose last ended batch failed, or that waits for a person: failures first, the
+ * oldest trouble on top. A later success settles a failure, a run in progress does not yet.
+ */
+export function attentionOf(groups: Iterable<readonly Batch[]>): Attention[] {
+  const found: Attention[] = []
+  for (const batches of groups)
+    for (const of of perEnvironment(batches)) {
+      const waiting = of.find((batch) => batch.state === 'waiting')
+      if (waiting) found.push({ batch: waiting, failures: 0 })
+      const ended = of.filter((batch) => isFinal(batch.state))
+      if (ended[0]?.state !== 'failed') continue
+      const good = ended.findIndex((batch) => batch.state !== 'failed')
+      found.push({ batch: ended[0], failures: good < 0 ? ended.length : good })
+    }
+  return found.sort(
+    (a, b) => Number(b.failures > 0) - Number(a.failures > 0) || newer(b.batch, a.batch),
+  )
+}
+
+/** What runs or is queued, running first, the longest on top. */
+export function activeOf(groups: Iterable<readonly Batch[]>): Batch[] {
+  return [...groups]
+    .flat()
+    .filter((batch) => batch.state === 'running' || batch.state === 'pending')
+    .sort((a, b) => Number(b.state === 'running') - Number(a.state === 'running') || newer(b, a))
+}
+
+/** Milliseconds that a group's batch takes: the median of those that succeeded; null before the first. */
+export function usualDuration(batches: readonly Batch[]): number | null {
+  const times = batches
+    .filter((batch) => batch.state === 'succeeded' && batch.finished_at)
+    .map((batch) => elapsed(batch.started_at, batch.finished_at, 0) ?? 0)
+    .sort((a, b) => a - b)
+  return times[times.length >> 1] ?? null
+}
+
+export function rejected(of: Pick<Batch, 'rows_quarantined' | 'rows_dropped'>): number {
+  return Number(of.rows_quarantined) + Number(of.rows_dropped)
+}
+
+function* perEnvironment(batches: readonly Batch[]): Generator<Batch[]> {
+  const names = new Set(batches.map((batch) => batch.environment))
+  for (const name of names) yield batches.filter((batch) => batch.environment === name)
+}
+
+// Sorts the newer first; `seq` decides between two of the same instant.
+function newer(a: Batch, b: Batch): number {
+  return Date.parse(b.created_at) - Date.parse(a.created_at) || Number(b.seq) - Number(a.seq)
+}

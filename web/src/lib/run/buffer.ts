@@ -1,0 +1,66 @@
+// The log lines of a batch in memory: in the order of their numbers, each once, the newest when there are too many.
+import type { Level, LogEvent } from '#lib/api.ts'
+
+/** About 6 MB of text; a batch that says more keeps it in the log tables. */
+export const LINES_KEPT = 20_000
+
+export class EventBuffer {
+  #lines: LogEvent[] = []
+  /** Lines that were let go to stay within `limit`. */
+  dropped = 0
+  readonly limit: number
+
+  constructor(limit = LINES_KEPT) {
+    this.limit = limit
+  }
+
+  get lines(): readonly LogEvent[] {
+    return this.#lines
+  }
+
+  get last_seq(): number | null {
+    return this.#lines.at(-1)?.seq ?? null
+  }
+
+  /** Adds a line; false if it was there already (a stream that was taken up again may repeat some). */
+  add(line: LogEvent): boolean {
+    const last = this.#lines.at(-1)
+    if (!last || line.seq > last.seq) this.#lines.push(line)
+    else {
+      const at = this.#position(line.seq)
+      if (this.#lines[at]?.seq === line.seq) return false
+      this.#lines.splice(at, 0, line)
+    }
+    // In one go now and then: shifting the array at every line would cost its length each time.
+    if (this.#lines.length > this.limit * 1.25) {
+      const surplus = this.#lines.length - this.limit
+      this.#lines = this.#lines.slice(surplus)
+      this.dropped += surplus
+    }
+    return true
+  }
+
+  #position(seq: number): number {
+    let low = 0
+    let high = this.#lines.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#lines[middle]!.seq < seq) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+export const LEVELS: readonly Level[] = ['debug', 'info', 'warn', 'error']
+const RANK: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 }
+
+/** The lines of at least a level, and of one step if one is named. */
+export function filterLines(
+  lines: readonly LogEvent[],
+  least: Level,
+  step: string | null,
+): LogEvent[] {
+  const rank = RANK[least]
+  return lines.filter((line) => RANK[line.level] >= rank && (step === null || line.step === step))
+}
