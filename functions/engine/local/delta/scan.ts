@@ -118,8 +118,8 @@ function ordered(type: SparkType, text: string, slack: bigint | null = null): Or
     case 'bigint':
       return /^-?\d+$/.test(text) ? BigInt(text) : null
     case 'decimal': {
-      const found = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text)
-      if (!found) return null
+      const found = /^(-?)(\d*)(?:\.(\d+))?$/.exec(text)
+      if (!found || !/\d/.test(text)) return null
       // All digits at one scale; 38 is the greatest.
       const digits = BigInt(found[2]! + (found[3] ?? '').slice(0, 38).padEnd(38, '0'))
       return found[1] ? -digits : digits

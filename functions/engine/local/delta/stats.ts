@@ -132,7 +132,7 @@ function boundsOf(
     case 'bigint':
       return both(matching(min, /^-?\d+$/), matching(max, /^-?\d+$/))
     case 'decimal':
-      return both(matching(min, /^-?\d+(\.\d+)?$/), matching(max, /^-?\d+(\.\d+)?$/))
+      return both(decimalText(min), decimalText(max))
     case 'float':
     case 'double':
       // NaN is greater than all else in Spark, and no JSON.
@@ -156,6 +156,11 @@ function boundsOf(
 
 function matching(text: string, pattern: RegExp): string | null {
   return pattern.test(text) ? text : null
+}
+
+/** DuckDB leaves out the zero before the point where the type has no digit there; JSON doesn't. */
+function decimalText(text: string): string | null {
+  return matching(text.replace(/^(-?)\./, '$10.'), /^-?\d+(\.\d+)?$/)
 }
 
 function floatText(text: string, kind: 'float' | 'double', upper = false): string | null {

@@ -7,7 +7,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { duckdbType } from '#core/types.ts'
 import type { Column } from '#core/types.ts'
 import { literalDuckdb, quoteDuckdb } from '#core/names.ts'
-import { commit, duckdbScan, newFiles, readSnapshot } from '../delta.ts'
+import { checkpointIfDue, commit, duckdbScan, newFiles, readSnapshot } from '../delta.ts'
 import type { CommitInput, NewFile, Snapshot } from '../delta.ts'
 
 export type Bench = {
@@ -18,11 +18,15 @@ export type Bench = {
   close: () => Promise<void>
 }
 
+export async function openDuckdb(): Promise<DuckDBConnection> {
+  const connection = await (await DuckDBInstance.create(':memory:')).connect()
+  await connection.run("SET TimeZone = 'UTC'; SET threads = 2")
+  return connection
+}
+
 export async function openBench(): Promise<Bench> {
   const root = await mkdtemp(join(tmpdir(), 'delta-'))
-  const instance = await DuckDBInstance.create(':memory:')
-  const connection = await instance.connect()
-  await connection.run("SET TimeZone = 'UTC'; SET threads = 2")
+  const connection = await openDuckdb()
   let made = 0
   return {
     root,
@@ -34,7 +38,6 @@ export async function openBench(): Promise<Bench> {
     },
     close: async () => {
       connection.closeSync()
-      instance.closeSync()
       await rm(root, { recursive: true, force: true })
     },
   }
@@ -53,7 +56,7 @@ export function columnsFrom(text: string): Column[] {
 
 /** Writes the rows of a query as one new data file, cast to `columns`; no rows, no file. */
 export async function writeRows(
-  bench: Bench,
+  bench: Pick<Bench, 'connection'>,
   dir: string,
   columns: readonly Column[],
   query: string,
@@ -96,4 +99,26 @@ export async function rowsOf(
     `SELECT ${select} FROM ${duckdbScan(snapshot)}`,
   )
   return result.getRowObjectsJson()
+}
+
+export const STEP_COLUMNS: Column[] = columnsFrom('seq bigint\nrow bigint')
+
+/** A step as an engine does it: asks the log whether its batch is there, else writes and commits it; then the checkpoint. */
+export async function step(connection: DuckDBConnection, dir: string, seq: number): Promise<void> {
+  const timestamp = 1_800_000_000_000 + seq
+  let snapshot = await readSnapshot(dir, { connection })
+  if ((snapshot?.txn.get('step') ?? -1) < seq) {
+    const query = `SELECT ${seq} seq, i AS "row" FROM range(3) t(i)`
+    await commit(dir, {
+      base: snapshot,
+      operation: 'WRITE',
+      adds: await writeRows({ connection }, dir, STEP_COLUMNS, query),
+      columns: STEP_COLUMNS,
+      properties: { 'delta.checkpointInterval': '2' },
+      txn: { appId: 'step', version: seq },
+      timestamp,
+    })
+    snapshot = await readSnapshot(dir, { connection, from: snapshot })
+  }
+  await checkpointIfDue(snapshot!, connection, timestamp)
 }
