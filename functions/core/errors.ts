@@ -17,6 +17,12 @@ export const ERRORS = {
     message: 'There is no column "{column}" in {where}.',
     hint: 'Pick one of: {columns}.',
   },
+  content_hash_invalid: {
+    status: 422,
+    retry: false,
+    message: '"{text}" is not a content hash.',
+    hint: 'A content hash has 16 lower-case hex digits, with a leading ~ when it is approximate.',
+  },
   cron_invalid: {
     status: 422,
     retry: false,
