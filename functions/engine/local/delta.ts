@@ -2,7 +2,7 @@
 // A writer: DuckDB copies rows to new files (`RETURN_STATS`), `newFiles` measures them, `commit` makes them the table.
 export { checkpointIfDue, writeCheckpoint } from './delta/checkpoint.ts'
 export type { Connection } from './delta/checkpoint.ts'
-export { commit } from './delta/commit.ts'
+export { commit, restore } from './delta/commit.ts'
 export type { CommitInput, NewFile } from './delta/commit.ts'
 export { committedIn, filesAddedBetween, history } from './delta/history.ts'
 export type { FilesAdded, HistoryEntry } from './delta/history.ts'

@@ -49,7 +49,36 @@ export type CommitInput = {
  *   delta_file_refused, disk_full
  */
 export async function commit(dir: string, input: CommitInput): Promise<number> {
+  return await write(resolve(dir), input, null)
+}
+
+/**
+ * Commits the state of an earlier version as the next one: its files and columns come back, nothing else changes (properties
+ * and transaction ids stay as they are, so a caller that re-runs batches needs a new appId). Returns the new version.
+ * @throws delta_files_gone when vacuum took a file of `target`, and what `commit` throws
+ */
+export async function restore(
+  dir: string,
+  target: Snapshot,
+  input: Omit<CommitInput, 'adds' | 'removes' | 'columns' | 'data_change'> & { base: Snapshot },
+): Promise<number> {
   const path = resolve(dir)
+  const { base } = input
+  const back = target.files.filter((file) => !base.state.files.has(file.path))
+  for (const file of back)
+    await stat(join(path, file.path)).catch((cause: unknown) =>
+      fail(
+        'delta_files_gone',
+        { table: tableOf(path), after: -1, up_to: target.version },
+        { cause },
+      ),
+    )
+  const removes = base.files.filter((file) => !target.state.files.has(file.path))
+  return await write(path, { ...input, adds: back, removes, columns: target.columns }, target)
+}
+
+/** `restored`: the version whose files are added again; they fit its columns, and their names are known. */
+async function write(path: string, input: CommitInput, restored: Snapshot | null): Promise<number> {
   const table = tableOf(path)
   const { base, txn, timestamp } = input
   const adds = input.adds ?? []
@@ -57,12 +86,16 @@ export async function commit(dir: string, input: CommitInput): Promise<number> {
   const removes = removed(path, base, input.removes ?? [])
   if (txn && (base?.txn.get(txn.appId) ?? -1) >= txn.version)
     fail('delta_txn_repeated', { table, app_id: txn.appId, version: txn.version })
-  const metadata = nextMetadata(path, input, removes.length === (base?.files.length ?? 0))
+  const metadata = nextMetadata(
+    path,
+    input,
+    restored !== null || removes.length === (base?.files.length ?? 0),
+  )
   const protocol = neededProtocol(base?.protocol ?? null, input.columns ?? base?.columns ?? [])
   refuseUnwritable(path, protocol, metadata)
   if (metadata.configuration['delta.appendOnly'] === 'true' && dataChange && removes.length > 0)
     fail('delta_unsupported', { table, feature: 'removing rows while delta.appendOnly is set' })
-  await settle(path, base, adds)
+  await settle(path, base, adds, restored)
 
   const version = base ? base.version + 1 : 0
   const actions: object[] = [
@@ -179,7 +212,12 @@ function field(column: Column, old: readonly SchemaField[]): SchemaField {
 }
 
 /** Checks that the new files are what the commit says and makes them last. */
-async function settle(dir: string, base: Snapshot | null, adds: readonly NewFile[]): Promise<void> {
+async function settle(
+  dir: string,
+  base: Snapshot | null,
+  adds: readonly NewFile[],
+  restored: Snapshot | null,
+): Promise<void> {
   const seen = new Set<string>()
   const folders = new Set<string>()
   for (const file of adds) {
@@ -191,7 +229,7 @@ async function settle(dir: string, base: Snapshot | null, adds: readonly NewFile
     if (
       seen.has(file.path) ||
       base?.state.files.has(file.path) ||
-      base?.state.tombstones.has(file.path)
+      (!restored && base?.state.tombstones.has(file.path))
     )
       refuse('a file of that name is or was in the table')
     seen.add(file.path)

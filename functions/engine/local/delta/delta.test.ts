@@ -12,6 +12,7 @@ import {
   history,
   pruneFiles,
   readSnapshot,
+  restore,
   vacuum,
   writeCheckpoint,
 } from '../delta.ts'
@@ -563,6 +564,32 @@ describe('history', () => {
     expect((await filesAddedBetween(dir, 3, 4)).removed).toBe(true)
     await rm(join(dir, two.files[1]!.path))
     await expect(filesAddedBetween(dir, 0, 3)).rejects.toEqual(code('delta_files_gone'))
+  })
+})
+
+describe('restore', () => {
+  it('brings rows and columns of an earlier version back, and keeps transaction ids', async () => {
+    const dir = await bench.folder()
+    await append(bench, dir, AB, `SELECT 1 a, 'x' b`)
+    const target = await append(bench, dir, AB, `SELECT 2 a, 'y' b`)
+    const wider = columnsFrom('a bigint\nb string\nc int')
+    const base = await append(bench, dir, wider, `SELECT 3 a, 'z' b, 4 c`, {
+      removes: target.files.slice(0, 1),
+      txn: { appId: 'x/1', version: 5 },
+    })
+    const input = { base, operation: 'RESTORE', timestamp: 9, properties: { epoch: '2' } }
+    expect(await restore(dir, target, input)).toBe(3)
+    const found = await readSnapshot(dir)
+    expect((await rowsOf(bench, found!)).map(({ a }) => a).toSorted()).toEqual(['1', '2'])
+    expect(found).toMatchObject({ columns: AB, properties: { epoch: '2' } })
+    expect(found!.txn.get('x/1')).toBe(5)
+    expect(found!.state.tombstones.size).toBe(1)
+    await restore(dir, base, { ...input, base: found! })
+    expect((await readSnapshot(dir))!.columns).toEqual(wider)
+    await rm(join(dir, target.files[0]!.path))
+    await expect(
+      restore(dir, target, { ...input, base: (await readSnapshot(dir))! }),
+    ).rejects.toEqual(code('delta_files_gone'))
   })
 })
 

@@ -72,7 +72,7 @@ export function pruneFiles(
     const stats = fileStats(file)
     if (!stats) return true
     const nulls = at(stats.nullCount, path)
-    if (nulls !== null && stats.numRecords !== undefined && nulls === stats.numRecords) return false
+    if (nulls !== null && nulls === String(stats.numRecords)) return false
     const fileMin = at(stats.minValues, path)
     const fileMax = at(stats.maxValues, path)
     // Spark cuts a greatest timestamp to milliseconds, so it may stand for up to one more.
@@ -104,7 +104,7 @@ function typeAt(snapshot: Snapshot, path: readonly string[]): SparkType {
 function at(values: unknown, path: readonly string[]): string | null {
   let value = values
   for (const part of path) value = (value as Record<string, unknown> | null | undefined)?.[part]
-  return typeof value === 'string' ? value : null
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : null
 }
 
 type Ordered = bigint | number | Buffer
