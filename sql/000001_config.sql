@@ -195,7 +195,7 @@ create table config.compute_profile (
   spark_conf jsonb,
   policy text,
   cluster_tags jsonb,
-  hourly_cost numeric(12, 4)
+  hourly_cost double precision
     constraint compute_profile_hourly_cost_check check (hourly_cost >= 0),
   constraint compute_profile_autoscale_check check (
     (min_workers is null) = (max_workers is null) and min_workers <= max_workers and workers is null
@@ -316,7 +316,7 @@ create table config.source_group (
     constraint source_group_timeout_s_check check (timeout_s > 0),
   notify jsonb not null default '[]'
     constraint source_group_notify_check check (jsonb_typeof(notify) = 'array'),
-  budget_month numeric(14, 2)
+  budget_month double precision
     constraint source_group_budget_month_check check (budget_month >= 0),
   version integer not null default 1,
   created_at timestamptz(3) not null default now(),

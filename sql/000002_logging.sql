@@ -399,7 +399,7 @@ create table logging.dq_run (
     constraint dq_run_batch_id_fk references logging.batch_run (id) on delete cascade,
   step_id uuid not null
     constraint dq_run_step_id_fk references logging.step_run (id) on delete cascade,
-  rule_id uuid not null,
+  rule_id text not null,
   name text not null,
   target text not null,
   "check" text not null,
@@ -416,6 +416,7 @@ create table logging.dq_run (
   constraint dq_run_rows_failed_check check (rows_failed between 0 and rows_checked)
 );
 comment on table logging.dq_run is 'What one rule said in one step.';
+comment on column logging.dq_run.rule_id is 'Id of the rule, or <id of the rule set>/<name of the rule>.';
 comment on column logging.dq_run.applied is 'More rows failed than the threshold allows, so on_fail applied.';
 create index dq_run_target on logging.dq_run (target, id desc);
 create index dq_run_rule on logging.dq_run (rule_id, id desc);
