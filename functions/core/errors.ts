@@ -144,6 +144,18 @@ export const ERRORS = {
     message: 'Something went wrong inside LakeForge.',
     hint: 'Try again; if it happens again, report it with the request id.',
   },
+  key_null: {
+    status: 422,
+    retry: false,
+    message: '{rows} rows of "{table}" have no value in their key ({keys}).',
+    hint: 'Send them away with a not_null rule on the key columns, or choose keys that are always there.',
+  },
+  load_type_unsupported: {
+    status: 422,
+    retry: false,
+    message: 'The local engine does not write the load type "{load_type}".',
+    hint: 'Use append, replace, merge or scd2, or another engine.',
+  },
   migration_changed: {
     status: 500,
     retry: false,
@@ -174,11 +186,23 @@ export const ERRORS = {
     message: 'The query took longer than {timeout_s} s.',
     hint: 'Narrow it down with a where clause, or read fewer columns.',
   },
+  rule_broken: {
+    status: 422,
+    retry: false,
+    message: 'The rule "{rule}" can not be evaluated: {reason}',
+    hint: 'Mend its expression or filter; try_cast gives NULL where a cast would fail.',
+  },
   rule_failed: {
     status: 422,
     retry: false,
     message: 'Rule "{rule}" failed for {failed} of {checked} rows of "{table}".',
     hint: 'Nothing was committed. Mend the rows in the source or change the rule, then run again.',
+  },
+  rule_invalid: {
+    status: 422,
+    retry: false,
+    message: 'The rule "{rule}" is not valid: {reason}.',
+    hint: 'Correct its options or columns.',
   },
   run_lost: {
     status: 410,
@@ -204,6 +228,18 @@ export const ERRORS = {
     message:
       '"{table}" is past batch number {seq} (at {last}), and its log does not say by which batch.',
     hint: 'Batches of a table run in order: run the group again as a new batch.',
+  },
+  sequence_not_in_columns: {
+    status: 422,
+    retry: false,
+    message: '"{table}" is merged by a sequence that is not one of its columns.',
+    hint: 'Add the sequence_by column to the selected columns: the table must know the sequence of each row that it holds.',
+  },
+  sequence_null: {
+    status: 422,
+    retry: false,
+    message: '{rows} rows of "{table}" have no value in their sequence.',
+    hint: 'Send them away with a not_null rule on the sequence_by column.',
   },
   sql_failed: {
     status: 422,
