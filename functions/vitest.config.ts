@@ -28,6 +28,8 @@ export default defineConfig({
           root: `${root}/web`,
           include: ['src/**/*.test.ts'],
           environment: 'jsdom',
+          // One document for all files: making one takes longer than the tests.
+          isolate: false,
         },
       },
     ],

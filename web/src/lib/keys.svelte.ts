@@ -1,9 +1,10 @@
 // The keyboard: one list that the handler obeys and the help dialog prints. Single letters are off inside fields, and can be
 // switched off as a whole (WCAG 2.1.4).
+import { untrack } from 'svelte'
 
 export type Shortcut = { keys: string; does: string }
 
-/** What pages add to the list while they are open; `run` gets the event and says whether it took it. */
+/** What pages add to the list while they are open; `on` are the keys as the browser names them. */
 type Binding = Shortcut & { on: string[]; run: (event: KeyboardEvent) => void }
 
 const KEY = 'lakeforge.keys'
@@ -29,7 +30,8 @@ class Keys {
 
   /** Adds bindings; the answer takes them away again. */
   bind(bindings: Binding[]): () => void {
-    this.#bindings = [...this.#bindings, ...bindings]
+    // Called from effects, which must not run again when the list changes.
+    this.#bindings = untrack(() => [...this.#bindings, ...bindings])
     return () => {
       this.#bindings = this.#bindings.filter((binding) => !bindings.includes(binding))
     }
@@ -74,6 +76,24 @@ export function moveFocus(selector: string, by: 1 | -1): void {
   const at = items.findIndex((item) => item === document.activeElement)
   const next = at < 0 ? (by > 0 ? 0 : items.length - 1) : at + by
   items[Math.min(Math.max(next, 0), items.length - 1)]?.focus()
+}
+
+/** The keys of a list whose rows hold an element with `data-row`; the answer takes them away again. */
+export function listKeys(filter = false): () => void {
+  return keys.bind([
+    { keys: 'j', does: 'Next row', on: ['j'], run: () => moveFocus('[data-row]', 1) },
+    { keys: 'k', does: 'Previous row', on: ['k'], run: () => moveFocus('[data-row]', -1) },
+    { keys: 'Enter', does: 'Open the row', on: [], run: () => {} },
+    ...(filter ? [FILTER_KEY] : []),
+  ])
+}
+
+/** Puts the focus on the page's filter field: the element with `data-filter`. */
+export const FILTER_KEY: Binding = {
+  keys: '/',
+  does: 'Go to the filter',
+  on: ['/'],
+  run: () => document.querySelector<HTMLElement>('[data-filter]')?.focus(),
 }
 
 function isField(target: EventTarget | null): boolean {

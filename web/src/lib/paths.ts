@@ -1,16 +1,47 @@
 // Every URL of the app, and the navigation drawn from it. Filters are query parameters: a pasted link shows the same view.
-import type { State } from '#lib/states.ts'
+import { STATES, type State } from '#lib/states.ts'
 
 export type BatchFilter = {
   group?: string
   state?: State
   trigger?: string
-  /** A window that ends now: see SINCE. */
+  /** A window that ends now: see since.ts. */
   since?: string
 }
 
-export type BatchView = { tab?: BatchTab; step?: string; level?: string }
-export type BatchTab = 'timeline' | 'rules' | 'events'
+/** The filter that an address holds; what it does not understand it leaves out. */
+export function readBatchFilter(search: URLSearchParams): BatchFilter {
+  return {
+    group: search.get('group') || undefined,
+    state: STATES.find((state) => state === search.get('state')),
+    trigger: search.get('trigger') || undefined,
+    since: search.get('since') || undefined,
+  }
+}
+
+export const BATCH_TABS = ['timeline', 'rules', 'events'] as const
+export type BatchTab = (typeof BATCH_TABS)[number]
+
+export type BatchView = {
+  tab?: BatchTab
+  /** Key of the step whose details are open; on the events tab only its lines are shown. */
+  step?: string
+  find?: string
+  /** '1': only what went wrong. */
+  problems?: string
+  level?: string
+}
+
+/** The view of a batch that an address holds. */
+export function readBatchView(search: URLSearchParams): BatchView {
+  return {
+    tab: BATCH_TABS.find((tab) => tab === search.get('tab')),
+    step: search.get('step') || undefined,
+    find: search.get('find') || undefined,
+    problems: search.get('problems') || undefined,
+    level: search.get('level') || undefined,
+  }
+}
 
 export const paths = {
   home: () => '/',

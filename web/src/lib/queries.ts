@@ -4,6 +4,7 @@ import { QueryCache, QueryClient, infiniteQueryOptions, queryOptions } from '@ta
 import { ApiError, api, type Page } from '#lib/api.ts'
 import { connection } from '#lib/connection.svelte.ts'
 import type { BatchFilter } from '#lib/paths.ts'
+import { since } from '#lib/since.ts'
 
 /** News appear within this time without a reload. */
 export const POLL_MS = 5000
@@ -88,18 +89,4 @@ export const queries = {
     }),
   batch: (id: string) =>
     queryOptions({ queryKey: ['batch', id], queryFn: ({ signal }) => api.batch(id, signal) }),
-}
-
-export const SINCE: Record<string, { label: string; hours: number }> = {
-  '1h': { label: 'Last hour', hours: 1 },
-  '24h': { label: 'Last 24 hours', hours: 24 },
-  '7d': { label: 'Last 7 days', hours: 168 },
-  '30d': { label: 'Last 30 days', hours: 720 },
-}
-
-/** The instant at which a window of SINCE begins, on the full minute; undefined for none or an unknown one. */
-export function since(window: string | undefined, now: number): string | undefined {
-  const hours = window === undefined ? undefined : SINCE[window]?.hours
-  if (hours === undefined) return undefined
-  return new Date(Math.floor((now - hours * 3_600_000) / 60_000) * 60_000).toISOString()
 }

@@ -18,9 +18,9 @@ export function causesOf(steps: readonly Step[]): Cause[] {
   return [...causes.values()].sort((a, b) => time(a.step) - time(b.step))
 }
 
-/** A step's name for people: its table, with the zone in front. */
+/** A step's name for people: its table, with the zone in front unless the table's name says it. */
 export function stepName(step: Pick<Step, 'zone' | 'table'>): string {
-  return `${step.zone}: ${step.table}`
+  return step.table.startsWith(`${step.zone}.`) ? step.table : `${step.zone}: ${step.table}`
 }
 
 /** Why a step was skipped, in words; null for any other state. */

@@ -9,13 +9,13 @@ export type LiveMode = 'connecting' | 'live' | 'polling' | 'ended'
 /** Waits before the second, third, … try; the last one repeats. */
 const BACK_OFF_MS = [500, 2000, 5000]
 
-type StepChange = Pick<Step, 'key'> & Partial<Step>
+export type StepChange = Pick<Step, 'key'> & Partial<Step>
 
 export type LiveOptions = {
   id: string
   onsteps: (changed: Map<string, StepChange>) => void
-  /** The batch's own row changed, or the stream is over: read the batch again. */
-  onchange: () => void
+  /** The batch's own row may have changed: read it again, and answer whether it has ended. */
+  onchange: () => Promise<boolean>
 }
 
 export class LiveBatch {
@@ -32,6 +32,7 @@ export class LiveBatch {
   #last_id: string | null = null
   #abort: AbortController | null = null
   #stopped = false
+  #opened = false
 
   constructor(options: LiveOptions) {
     this.#options = options
@@ -57,6 +58,7 @@ export class LiveBatch {
     const abort = (this.#abort = new AbortController())
     let failures = 0
     while (!abort.signal.aborted) {
+      let closed = false
       try {
         const headers: Record<string, string> = { accept: 'text/event-stream' }
         if (this.#last_id !== null) headers['last-event-id'] = this.#last_id
@@ -65,26 +67,28 @@ export class LiveBatch {
           signal: abort.signal,
         })
         if (!response.body) throw new TypeError('a stream without a body')
+        // What happened while there was no stream is in the batch, not in the stream.
+        if (this.#opened) void this.#options.onchange()
+        this.#opened = true
         this.mode = 'live'
         await readMessages(response.body, (message) => {
           failures = 0
           this.#take(message)
         })
-        if (this.#over) break
+        closed = true
       } catch {
         if (abort.signal.aborted) break
+      }
+      // The server closes the stream of a batch that has ended; anything else is a broken line.
+      if (closed && (await this.#options.onchange())) {
+        if (!this.#stopped) this.mode = 'ended'
+        break
       }
       this.mode = 'polling'
       await sleep(BACK_OFF_MS[Math.min(failures++, BACK_OFF_MS.length - 1)]!, abort.signal)
     }
     if (this.#abort === abort) this.#abort = null
-    if (this.#over && !this.#stopped) {
-      this.mode = 'ended'
-      this.#options.onchange()
-    }
   }
-
-  #over = false
 
   #take(message: Message): void {
     if (message.id !== null) this.#last_id = message.id
@@ -93,9 +97,9 @@ export class LiveBatch {
     if (message.event === 'step') {
       const step = data as StepChange
       this.#steps.set(step.key, { ...this.#steps.get(step.key), ...step })
-    } else if (message.event === 'batch') this.#options.onchange()
-    else if (message.event === 'end') this.#over = true
-    else this.#line({ ...(data as LogEvent), seq: Number((data as LogEvent).seq) })
+    } else if (message.event === 'batch') void this.#options.onchange()
+    else if ('text' in data)
+      this.#line({ ...(data as LogEvent), seq: Number((data as LogEvent).seq) })
     this.#draw()
   }
 

@@ -106,10 +106,10 @@ function parent(id: string, kind: Node['kind'], label: string, zone: Zone, child
     node.rows_written += child.rows_written
     node.rows_rejected += child.rows_rejected
     node.attempt = Math.max(node.attempt, child.attempt)
+    if (WORKING[child.state]) open = true
     if (child.start === null) continue
     node.start = Math.min(node.start ?? Infinity, child.start)
-    if (child.end === null) open = true
-    else node.end = Math.max(node.end ?? -Infinity, child.end)
+    if (child.end !== null) node.end = Math.max(node.end ?? -Infinity, child.end)
   }
   if (open) node.end = null
   return node
@@ -142,6 +142,19 @@ export function visibleRows(tree: readonly Node[], show: Show): Row[] {
   }
   walk(tree, 1)
   return rows
+}
+
+/** States after which something still comes. */
+const WORKING: Record<Shown, boolean> = {
+  queued: true,
+  waiting: true,
+  running: true,
+  retrying: true,
+  succeeded: false,
+  warned: false,
+  failed: false,
+  skipped: false,
+  cancelled: false,
 }
 
 const PROBLEM: Record<Shown, boolean> = {

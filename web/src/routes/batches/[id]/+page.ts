@@ -1,0 +1,9 @@
+import { client, queries } from '#lib/queries.ts'
+import { readBatchView } from '#lib/paths.ts'
+
+export function load({ params, url }: { params: { id: string }; url: URL }) {
+  // A change of the view in the address reads nothing again.
+  const query = queries.batch(params.id)
+  if (!client.getQueryData(query.queryKey)) void client.prefetchQuery(query)
+  return { id: params.id, view: readBatchView(url.searchParams) }
+}
