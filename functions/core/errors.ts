@@ -5,17 +5,53 @@ type Entry = { status: number; retry: boolean; message: string; hint: string }
 
 /** Sorted by code. `retry`: the same request may succeed later without a change. */
 export const ERRORS = {
+  address_refused: {
+    status: 422,
+    retry: false,
+    message: '{host} is not an address of the public internet.',
+    hint: 'Use a public address, or set LAKEFORGE_ALLOW_PRIVATE_HTTP=1 if you trust your network.',
+  },
+  already_exists: {
+    status: 409,
+    retry: false,
+    message: 'There is already such a {kind} ({constraint}).',
+    hint: 'Choose another name, or change the one that is there.',
+  },
   balance_open: {
     status: 500,
     retry: false,
     message: 'The balance of "{table}" does not close: {balance}.',
     hint: 'Nothing was committed. Report this with the batch: a row was lost or counted twice.',
   },
+  batch_final: {
+    status: 409,
+    retry: false,
+    message: 'The batch has ended: it {state}.',
+    hint: 'Start a new one, or retry it.',
+  },
+  batch_not_final: {
+    status: 409,
+    retry: true,
+    message: 'The batch is still {state}.',
+    hint: 'Wait for its end, or cancel it first.',
+  },
+  body_too_large: {
+    status: 413,
+    retry: false,
+    message: 'The body is larger than 32 MiB.',
+    hint: 'Send it in parts.',
+  },
   column_unknown: {
     status: 422,
     retry: false,
     message: 'There is no column "{column}" in {where}.',
     hint: 'Pick one of: {columns}.',
+  },
+  constraint_violated: {
+    status: 422,
+    retry: false,
+    message: 'The {kind} breaks the rule {constraint}.',
+    hint: 'Look at the reference of this resource for what is allowed.',
   },
   content_hash_invalid: {
     status: 422,
@@ -28,6 +64,12 @@ export const ERRORS = {
     retry: false,
     message: 'The cron expression is not valid: its {field} cannot be "{value}".',
     hint: 'Allowed: {allowed}.',
+  },
+  cursor_invalid: {
+    status: 422,
+    retry: false,
+    message: 'The page cursor is not one that LakeForge gave.',
+    hint: 'Start again without `after`.',
   },
   delta_conflict: {
     status: 409,
@@ -107,6 +149,12 @@ export const ERRORS = {
     message: 'The {engine} engine does not support {what}.',
     hint: 'Choose another one, or run this group in an environment whose engine has it.',
   },
+  environment_unknown: {
+    status: 422,
+    retry: false,
+    message: 'There is no environment {name}.',
+    hint: 'Pick one that GET /api/environments lists.',
+  },
   file_denied: {
     status: 422,
     retry: false,
@@ -124,6 +172,30 @@ export const ERRORS = {
     retry: false,
     message: 'A file can not be read: {reason}',
     hint: 'Deliver the file again; the raw copy is kept as it came.',
+  },
+  forbidden: {
+    status: 403,
+    retry: false,
+    message: 'This needs the role {role}.',
+    hint: 'Ask an admin for the role, or use a token that has it.',
+  },
+  host_refused: {
+    status: 403,
+    retry: false,
+    message: 'This host or origin is not allowed here.',
+    hint: 'Open LakeForge by the address that it printed at its start.',
+  },
+  if_match_invalid: {
+    status: 422,
+    retry: false,
+    message: 'If-Match must hold the version as a quoted number.',
+    hint: 'Send the ETag of the object as you read it, e.g. "3".',
+  },
+  in_use: {
+    status: 409,
+    retry: false,
+    message: '{count} things depend on the {kind} "{name}": {first}.',
+    hint: 'Delete or change them first; the answer lists all of them under dependants.',
   },
   input_missing: {
     status: 422,
@@ -155,6 +227,11 @@ export const ERRORS = {
     retry: false,
     message: 'The local engine does not write the load type "{load_type}".',
     hint: 'Use append, replace, merge or scd2, or another engine.',
+  json_invalid: {
+    status: 400,
+    retry: false,
+    message: 'The body is not valid JSON.',
+    hint: 'Send a JSON object with content-type application/json.',
   },
   migration_changed: {
     status: 500,
@@ -174,11 +251,35 @@ export const ERRORS = {
     message: 'There is no {kind} "{name}".',
     hint: 'Check the spelling; the list shows what there is.',
   },
+  nothing_to_retry: {
+    status: 409,
+    retry: false,
+    message: 'No step of the batch failed, was skipped or cancelled.',
+    hint: 'Start a new batch instead.',
+  },
+  notify_failed: {
+    status: 502,
+    retry: true,
+    message: '{host} did not take the message: {what}.',
+    hint: "Check the address in the group's notify list.",
+  },
   out_of_memory: {
     status: 507,
     retry: true,
     message: 'The engine ran out of the memory that it may use.',
     hint: 'Raise the memory setting, or lower max_parallel of the group.',
+  },
+  plan_broken: {
+    status: 422,
+    retry: false,
+    message: '{where} names something that is not there: {what}.',
+    hint: 'Mend the config, or create what it names.',
+  },
+  plan_cycle: {
+    status: 422,
+    retry: false,
+    message: 'These tables wait for each other: {cycle}.',
+    hint: 'Let one of them read something else, so that there is a first one.',
   },
   query_timeout: {
     status: 504,
@@ -191,6 +292,17 @@ export const ERRORS = {
     retry: false,
     message: 'The rule "{rule}" can not be evaluated: {reason}',
     hint: 'Mend its expression or filter; try_cast gives NULL where a cast would fail.',
+  reference_unknown: {
+    status: 422,
+    retry: false,
+    message: 'The {kind} names something that does not exist or is in use ({constraint}).',
+    hint: 'Create what it refers to first, or pick an existing one.',
+  },
+  route_unknown: {
+    status: 404,
+    retry: false,
+    message: 'There is no {method} {path}.',
+    hint: 'GET /api/openapi.json lists every route.',
   },
   rule_failed: {
     status: 422,
@@ -259,6 +371,18 @@ export const ERRORS = {
     message: 'The step took longer than its {timeout_s} s.',
     hint: 'Raise timeout_s of the table, or give the engine more memory and threads.',
   },
+  store_busy: {
+    status: 503,
+    retry: true,
+    message: 'Another write got in the way.',
+    hint: 'Send the same request again.',
+  },
+  store_unavailable: {
+    status: 503,
+    retry: true,
+    message: 'The metadata store does not answer.',
+    hint: 'Check that the database runs and DATABASE_URL is right; then try again.',
+  },
   table_missing: {
     status: 404,
     retry: false,
@@ -295,11 +419,29 @@ export const ERRORS = {
     message: '"{type}" is not a column type.',
     hint: 'Use a Spark type: string, bigint, decimal(10,2), timestamp, array<int>, struct<a:int>, …',
   },
+  unauthenticated: {
+    status: 401,
+    retry: false,
+    message: 'This needs a token.',
+    hint: 'Send `Authorization: Bearer <token>`; `lakeforge token create` makes one.',
+  },
+  validation_failed: {
+    status: 422,
+    retry: false,
+    message: 'Some fields are not valid.',
+    hint: 'Mend the fields listed under errors.',
+  },
   value_invalid: {
     status: 422,
     retry: false,
     message: 'A value does not fit: {reason}',
     hint: 'Use try_cast or a rule where a column holds such values.',
+  },
+  version_conflict: {
+    status: 412,
+    retry: false,
+    message: 'Somebody changed this {kind} in the meantime.',
+    hint: 'Read it again, look at what changed, and send your change with the new version.',
   },
 } as const satisfies Record<string, Entry>
 

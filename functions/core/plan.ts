@@ -93,6 +93,11 @@ export const BronzeStep = v.object({
 })
 export type BronzeStep = v.InferOutput<typeof BronzeStep>
 
+/** Per output column the input columns that it is made of. */
+const lineage = v.array(
+  v.object({ column: text, from: v.array(v.object({ table: text, column: text })) }),
+)
+
 export const SilverStep = v.object({
   zone: v.literal('silver'),
   ...step,
@@ -114,6 +119,7 @@ export const SilverStep = v.object({
   dedupe: v.boolean(),
   /** What the engine must register before the query compiles: every table of `from` and the joins with its columns. */
   inputs: v.array(v.object({ table: text, columns: v.array(PlanColumn), external: v.boolean() })),
+  lineage: v.optional(lineage),
 })
 export type SilverStep = v.InferOutput<typeof SilverStep>
 
@@ -124,6 +130,7 @@ export const GoldStep = v.object({
   query: text,
   materialisation: v.picklist(['replace', 'incremental']),
   inputs: v.array(v.object({ table: text, columns: v.array(PlanColumn), external: v.boolean() })),
+  lineage: v.optional(lineage),
 })
 export type GoldStep = v.InferOutput<typeof GoldStep>
 

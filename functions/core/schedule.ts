@@ -4,6 +4,7 @@ import { parseCron } from './cron.ts'
 import { LakeForgeError } from './errors.ts'
 import { described, checked, field, line, orElse, orNull, whole } from './fields.ts'
 import type { Configured, Fault } from './fields.ts'
+import { Blackout } from './schedule-time.ts'
 import { checkTimezone } from './timezone.ts'
 
 const entries = {
@@ -49,10 +50,7 @@ const entries = {
     ),
     'skip',
   ),
-  blackouts: orElse(
-    field(v.array(v.record(v.string(), v.unknown())), 'Blackouts', 'Times in which no run starts.'),
-    [],
-  ),
+  blackouts: orElse(field(v.array(Blackout), 'Blackouts', 'Times in which no run starts.'), []),
   jitter_s: orElse(
     field(whole(0, 86_400), 'Jitter (s)', 'Each run starts up to so much later, by chance.'),
     0,
