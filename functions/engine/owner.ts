@@ -1,0 +1,95 @@
+// The owner of a home at work: claims what is due and drives the open batches of its environments. Exactly one per home.
+import type { Sql } from '#sql/db.ts'
+import type { Engine } from './engine.ts'
+import { notifyEnd } from './notify.ts'
+import { driveBatch } from './run.ts'
+import type { Around } from './run.ts'
+import { claimDue } from './sync-jobs.ts'
+
+export type Owner = {
+  /** Looks for work now instead of at the next tick. */
+  nudge(): void
+  /** Stops taking up work; running batches are left as they are and go on at the next start. */
+  stop(): Promise<void>
+}
+
+/**
+ * The owner of a home at work: every `tick_ms` it claims what is due and drives the open batches of its environments, one at a
+ * time per group and environment, in the order of `seq`.
+ */
+export function startOwner(
+  sql: Sql,
+  engine: Engine,
+  options: {
+    home_id: string
+    /** Resolves a secret reference; for notify addresses that are secret. */
+    secret: (reference: string) => Promise<string>
+    tick_ms?: number
+    around?: Around
+    schedules?: boolean
+  },
+): Owner {
+  const stopping = new AbortController()
+  const driving = new Map<string, Promise<void>>()
+  let nudged = Promise.withResolvers<void>()
+  const nudge = () => nudged.resolve()
+
+  const drive = async (batch: { id: string; group_id: string; environment_id: string }) => {
+    const state = await driveBatch(sql, engine, batch.id, {
+      signal: stopping.signal,
+      ...(options.around && { around: options.around }),
+    })
+    await notifyEnd(sql, batch.id, state, options.secret)
+  }
+
+  const round = async () => {
+    if (options.schedules !== false) await claimDue(sql, { by: options.home_id })
+    const open = await sql<{ id: string; group_id: string; environment_id: string }[]>`
+      select distinct on (b.group_id, b.environment_id) b.id, b.group_id, b.environment_id
+      from logging.batch_run b
+      join config.environment e on e.id = b.environment_id
+      where b.state in ('pending', 'running', 'waiting')
+        and e.engine = ${engine.name}
+        and e.home_id = ${options.home_id}
+      order by b.group_id, b.environment_id, b.seq
+    `
+    for (const batch of open) {
+      const key = `${batch.group_id}/${batch.environment_id}`
+      if (driving.has(key)) continue
+      driving.set(
+        key,
+        drive(batch)
+          // The next of the group at once; after an error at the next tick, so that a broken one can't spin
+          .then(nudge, (error: unknown) => {
+            if (!stopping.signal.aborted) console.error(`batch ${batch.id}:`, error)
+          })
+          .finally(() => driving.delete(key)),
+      )
+    }
+  }
+
+  const loop = (async () => {
+    while (!stopping.signal.aborted) {
+      try {
+        await round()
+      } catch (error) {
+        // The store may be away for a while: said, and tried again at the next tick
+        if (!stopping.signal.aborted) console.error('looking for due batches:', error)
+      }
+      const timer = setTimeout(nudge, options.tick_ms ?? 1000)
+      await nudged.promise
+      clearTimeout(timer)
+      nudged = Promise.withResolvers()
+    }
+  })()
+
+  return {
+    nudge,
+    async stop() {
+      stopping.abort()
+      nudge()
+      await loop
+      await Promise.allSettled(driving.values())
+    },
+  }
+}
