@@ -216,6 +216,12 @@ export const ERRORS = {
     message: 'Something went wrong inside LakeForge.',
     hint: 'Try again; if it happens again, report it with the request id.',
   },
+  json_invalid: {
+    status: 400,
+    retry: false,
+    message: 'The body is not valid JSON.',
+    hint: 'Send a JSON object with content-type application/json.',
+  },
   key_null: {
     status: 422,
     retry: false,
@@ -227,11 +233,6 @@ export const ERRORS = {
     retry: false,
     message: 'The local engine does not write the load type "{load_type}".',
     hint: 'Use append, replace, merge or scd2, or another engine.',
-  json_invalid: {
-    status: 400,
-    retry: false,
-    message: 'The body is not valid JSON.',
-    hint: 'Send a JSON object with content-type application/json.',
   },
   migration_changed: {
     status: 500,
@@ -287,11 +288,6 @@ export const ERRORS = {
     message: 'The query took longer than {timeout_s} s.',
     hint: 'Narrow it down with a where clause, or read fewer columns.',
   },
-  rule_broken: {
-    status: 422,
-    retry: false,
-    message: 'The rule "{rule}" can not be evaluated: {reason}',
-    hint: 'Mend its expression or filter; try_cast gives NULL where a cast would fail.',
   reference_unknown: {
     status: 422,
     retry: false,
@@ -303,6 +299,12 @@ export const ERRORS = {
     retry: false,
     message: 'There is no {method} {path}.',
     hint: 'GET /api/openapi.json lists every route.',
+  },
+  rule_broken: {
+    status: 422,
+    retry: false,
+    message: 'The rule "{rule}" can not be evaluated: {reason}',
+    hint: 'Mend its expression or filter; try_cast gives NULL where a cast would fail.',
   },
   rule_failed: {
     status: 422,

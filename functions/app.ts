@@ -1,0 +1,114 @@
+// The HTTP application: request id, identity, resources, and the one place that turns errors into answers.
+// Web APIs only: Node, Workers and Databricks Apps run this same file.
+import { Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { createMiddleware } from 'hono/factory'
+import postgres from 'postgres'
+import { LakeForgeError } from '#core/errors.ts'
+import type { ErrorCode } from '#core/errors.ts'
+import { uuidv7 } from '#core/id.ts'
+import { authenticate } from './auth.ts'
+import type { AuthSettings } from './auth.ts'
+import type { Ctx, Deps, Env } from './request.ts'
+
+/** A metadata file of thousands of tables fits; a body that would not is refused before it is read. */
+const BODY_BYTES = 32 * 1024 * 1024
+
+/**
+ * The whole API below `/api`, and nothing else: entries add the static UI.
+ * `deps` may depend on the request, since a Worker opens a database client for each.
+ */
+export function createApp(deps: Deps | (() => Deps), auth: AuthSettings) {
+  const app = new Hono<Env>()
+    .use(
+      createMiddleware<Env>(async function context(c, next) {
+        const resolved = typeof deps === 'function' ? deps() : deps
+        c.set('deps', resolved)
+        c.set('sql', resolved.sql)
+        c.set('request_id', uuidv7())
+        await next()
+        c.header('x-request-id', c.var.request_id)
+        c.header('x-content-type-options', 'nosniff')
+        c.header('cache-control', c.res.headers.get('cache-control') ?? 'no-store')
+      }),
+    )
+    .use(
+      bodyLimit({
+        maxSize: BODY_BYTES,
+        onError: (c) => problem(c as Ctx, new LakeForgeError('body_too_large')),
+      }),
+    )
+    .use('/api/*', authenticate(auth))
+
+  app.notFound((c) =>
+    problem(c, new LakeForgeError('route_unknown', { method: c.req.method, path: c.req.path })),
+  )
+  app.onError((error, c) => problem(c, toLakeForgeError(error)))
+  return app
+}
+
+/** The typed client's view of the API: `hc<App>(url)`. */
+export type App = ReturnType<typeof createApp>
+
+/** An RFC 9457 problem document with our `code`, `hint`, `request_id` and, for input, `errors`. */
+function problem(c: Ctx, error: LakeForgeError): Response {
+  if (error.code === 'internal') console.error(c.var.request_id, error.cause ?? error)
+  const body = {
+    type: `about:blank#${error.code}`,
+    title: title(error.code),
+    status: error.status,
+    detail: error.message,
+    code: error.code,
+    hint: error.hint,
+    request_id: c.var.request_id,
+    ...(error.errors.length > 0 && { errors: error.errors }),
+    ...(error.detail.dependants !== undefined && { dependants: error.detail.dependants }),
+  }
+  c.header('content-type', 'application/problem+json')
+  return c.body(JSON.stringify(body), error.status as 500)
+}
+
+function title(code: ErrorCode): string {
+  const words = code.replaceAll('_', ' ')
+  return words.charAt(0).toUpperCase() + words.slice(1)
+}
+
+/**
+ * Any thrown value as one of ours. Constraints are named `<table>_<column>_unique|fk|check`, so that the name alone says
+ * what was violated; the values stay out of it.
+ */
+export function toLakeForgeError(error: unknown): LakeForgeError {
+  if (error instanceof LakeForgeError) return error
+  if (error instanceof SyntaxError) return new LakeForgeError('json_invalid', {}, { cause: error })
+  if (error instanceof postgres.PostgresError) {
+    const constraint = error.constraint_name ?? ''
+    const kind = (error.table_name ?? '').replaceAll('_', ' ')
+    if (error.code === '23505')
+      return new LakeForgeError('already_exists', { kind, constraint }, { cause: error })
+    if (error.code === '23503')
+      return new LakeForgeError('reference_unknown', { kind, constraint }, { cause: error })
+    if (error.code === '23514' || error.code === '23502')
+      return new LakeForgeError(
+        'constraint_violated',
+        { kind, constraint: constraint || (error.column_name ?? '') },
+        { cause: error },
+      )
+    if (error.code === '22P02' || error.code === '22007')
+      return new LakeForgeError('value_invalid', {}, { cause: error })
+    if (['40001', '40P01', '55P03'].includes(error.code))
+      return new LakeForgeError('store_busy', {}, { cause: error })
+    if (/^(08|53|57)/.test(error.code))
+      return new LakeForgeError('store_unavailable', {}, { cause: error })
+  }
+  if (
+    [
+      'ECONNREFUSED',
+      'ECONNRESET',
+      'CONNECTION_CLOSED',
+      'CONNECTION_ENDED',
+      'CONNECT_TIMEOUT',
+    ].includes(String((error as { code?: unknown } | null)?.code))
+  )
+    return new LakeForgeError('store_unavailable', {}, { cause: error })
+  return new LakeForgeError('internal', {}, { cause: error })
+}
