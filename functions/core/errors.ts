@@ -41,6 +41,18 @@ export const ERRORS = {
     message: 'The body is larger than 32 MiB.',
     hint: 'Send it in parts.',
   },
+  column_ambiguous: {
+    status: 422,
+    retry: false,
+    message: 'The column "{column}" could be any of: {candidates}.',
+    hint: 'Put the table’s name or alias before it.',
+  },
+  column_duplicate: {
+    status: 422,
+    retry: false,
+    message: 'Two columns are named "{column}".',
+    hint: 'Give one of them another name with AS.',
+  },
   column_unknown: {
     status: 422,
     retry: false,
@@ -361,6 +373,24 @@ export const ERRORS = {
     message: 'The SQL can not run: {reason}',
     hint: 'Check the columns and types that it names against the tables as they are now.',
   },
+  sql_invalid: {
+    status: 422,
+    retry: false,
+    message: 'The SQL can not be read at line {line}, column {column}: {reason}',
+    hint: 'Correct it there; names that are words of SQL go in backticks.',
+  },
+  sql_type: {
+    status: 422,
+    retry: false,
+    message: 'The types do not fit at line {line}, column {column}: {what}.',
+    hint: 'Cast a value to the type that is meant.',
+  },
+  sql_unsupported: {
+    status: 422,
+    retry: false,
+    message: '{what} is not supported (line {line}, column {column}).',
+    hint: 'Use what the list of functions and constructs has; it is the same on every engine.',
+  },
   step_interrupted: {
     status: 409,
     retry: false,
@@ -390,6 +420,12 @@ export const ERRORS = {
     retry: false,
     message: 'There is no table "{table}" in the lake yet.',
     hint: 'Run the group that writes it first.',
+  },
+  table_unknown: {
+    status: 422,
+    retry: false,
+    message: 'There is no table "{table}" to read here.',
+    hint: 'Pick one of: {tables}.',
   },
   timezone_unknown: {
     status: 422,

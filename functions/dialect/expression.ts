@@ -1,0 +1,521 @@
+// Expressions: each node of the tree becomes DuckDB text with Spark's type, or is refused by name.
+import { fail } from '#core/errors.ts'
+import { quoteDuckdb } from '#core/names.ts'
+
+import type { Call, Expr, Query, SortItem, Window } from './ast.ts'
+import { cast, implicit } from './cast.ts'
+import { Context, type Aggregate } from './catalogue.ts'
+import { lookup } from './functions.ts'
+import { position } from './lexer.ts'
+import { dateLiteral, intervalLiteral, numberLiteral, timestampLiteral } from './literals.ts'
+import { likePattern, regexLiteral } from './patterns.ts'
+import { raise } from './prelude.ts'
+import { arithmetic, bitwise, comparable, comparison, concat, logical, unary } from './operators.ts'
+import { fields, resolve, type Scope } from './scope.ts'
+import { BOOLEAN, isIntegral, isNested, STRING, textOf, VOID, wider, type T } from './types.ts'
+import type { Source, Value } from './value.ts'
+
+/** Where an expression stands, and so what it may contain. */
+export type Env = {
+  source: Source
+  scope: Scope
+  /** For messages: `WHERE`, `the select list`. */
+  where: string
+  lambdas: Map<string, Value>
+  /** Set while the items of a grouped query are compiled; undefined where aggregates aren't allowed. */
+  group?: Group
+  windows: boolean
+  named: Map<string, Window>
+  /** Compiles a subquery; undefined where none may stand. */
+  subquery?: (query: Query, scope: Scope) => Subquery
+  /** Unique names within one text. */
+  unique: (prefix: string) => string
+}
+
+export type Subquery = {
+  sql: string
+  columns: { name: string; type: T; nullable: boolean; from: Value['from'] }[]
+  correlated: boolean
+  /** One row whatever the data: an aggregate without GROUP BY. */
+  single: boolean
+}
+
+/** The inner level of a grouped query: its keys and the aggregates collected so far. */
+export type Group = {
+  inner: Env
+  /** By canonical text of the key's expression. */
+  keys: Map<string, Value>
+  /** Registers an aggregate of the inner level; the value reads it from outside. */
+  aggregate: (value: Value) => Value
+}
+
+export function compile(expr: Expr, env: Env): Value {
+  const { source } = env
+  if (env.group) {
+    const key = env.group.keys.get(canonical(expr, env.group.inner))
+    if (key) return { ...key, at: expr.at }
+  }
+  const sub = (inner: Expr) => compile(inner, env)
+  switch (expr.k) {
+    case 'null':
+      return source.literal(null, VOID, expr.at)
+    case 'boolean':
+      return source.literal(expr.value, BOOLEAN, expr.at)
+    case 'string':
+      return source.literal(expr.value, STRING, expr.at)
+    case 'number':
+      return numberLiteral(source, expr.text, expr.suffix, expr.at)
+    case 'typed':
+      if (expr.word === 'X') return source.unsupported('A binary literal', expr.at)
+      return expr.word === 'DATE'
+        ? dateLiteral(source, expr.value, expr.at)
+        : timestampLiteral(source, expr.word, expr.value, expr.at)
+    case 'interval':
+      return intervalLiteral(source, expr)
+    case 'name':
+      return name(expr, env)
+    case 'field':
+      return fields(source, sub(expr.of), [expr.name], expr.at)
+    case 'index':
+      return index(source, sub(expr.of), sub(expr.index), expr.at)
+    case 'unary':
+      return unary(source, expr.op, sub(expr.arg), expr.at)
+    case 'binary':
+      return binary(source, expr.op, sub(expr.left), sub(expr.right), expr.at)
+    case 'and':
+    case 'or':
+      return logical(source, expr.k, expr.args.map(sub), expr.at)
+    case 'not': {
+      const arg = implicit(source, sub(expr.arg), BOOLEAN)
+      return source.make(`(NOT ${arg.sql})`, BOOLEAN, [arg], { at: expr.at })
+    }
+    case 'between': {
+      const arg = sub(expr.arg)
+      const low = comparison(source, '>=', arg, sub(expr.low), expr.at)
+      const high = comparison(source, '<=', arg, sub(expr.high), expr.at)
+      const both = logical(source, 'and', [low, high], expr.at)
+      return expr.not ? source.make(`(NOT ${both.sql})`, BOOLEAN, [both], { at: expr.at }) : both
+    }
+    case 'in':
+      return isIn(expr, env)
+    case 'like':
+      return like(expr, env)
+    case 'is': {
+      const arg = expr.what === 'NULL' ? sub(expr.arg) : implicit(source, sub(expr.arg), BOOLEAN)
+      const what = expr.what === 'UNKNOWN' ? 'NULL' : expr.what
+      return source.make(`(${arg.sql} IS ${expr.not ? 'NOT ' : ''}${what})`, BOOLEAN, [arg], {
+        nullable: false,
+        at: expr.at,
+      })
+    }
+    case 'case':
+      return caseWhen(expr, env)
+    case 'cast':
+      return cast(source, sub(expr.arg), expr.type, expr.attempt, expr.at)
+    case 'call':
+      return call(expr, env)
+    case 'subquery':
+      return scalar(expr.query, env, expr.at)
+    case 'exists': {
+      const inner = subquery(expr.query, env, expr.at)
+      const from = inner.columns.flatMap((column) => column.from)
+      return {
+        ...source.make(`EXISTS (${inner.sql})`, BOOLEAN, [], { at: expr.at }),
+        nullable: false,
+        from,
+      }
+    }
+    case 'lambda':
+      return source.unsupported('A lambda outside of a function that takes one', expr.at)
+    case 'row':
+      return source.unsupported('A row of values', expr.at, 'Use struct(…).')
+    case 'alias':
+      return source.unsupported('An alias here', expr.at)
+    case 'star':
+      return source.unsupported('* here', expr.at)
+  }
+}
+
+function name(expr: Extract<Expr, { k: 'name' }>, env: Env): Value {
+  const bound = env.lambdas.get(expr.parts[0]!.toLowerCase())
+  if (bound) return fields(env.source, { ...bound, at: expr.at }, expr.parts.slice(1), expr.at)
+  const found = resolve(env.source, env.scope, expr.parts, expr.at)
+  const isAlias = !expr.parts[1] && env.scope.aliases?.get(expr.parts[0]!.toLowerCase())
+  if (env.group && !found.correlated && !(isAlias && found.value.sql === isAlias.sql))
+    return fail('sql_invalid', {
+      reason: `“${expr.parts.join('.')}” is neither in GROUP BY nor inside an aggregate.`,
+      ...position(env.source.sql, expr.at),
+    })
+  return found.value
+}
+
+function binary(source: Source, op: string, left: Value, right: Value, at: number): Value {
+  switch (op) {
+    case '||':
+      return concat(source, [left, right], at)
+    case '&':
+    case '|':
+    case '^':
+      return bitwise(source, op, left, right, at)
+    case '<<':
+    case '>>':
+    case '>>>':
+      return source.unsupported(`The operator ${op}`, at)
+    case '+':
+    case '-':
+    case '*':
+    case '/':
+    case '%':
+    case 'DIV':
+      return arithmetic(source, op, left, right, at)
+    default:
+      return comparison(source, op, left, right, at)
+  }
+}
+
+/** `array[i]` from 0, with Spark's error beyond its ends; `map[key]` gives NULL for a key that isn't there. */
+function index(source: Source, of: Value, at_: Value, at: number): Value {
+  if (of.type.kind === 'map') {
+    const key = implicit(source, at_, of.type.key)
+    return source.make(`map_extract_value(${of.sql}, ${key.sql})`, of.type.value, [of, key], {
+      nullable: true,
+      at,
+    })
+  }
+  if (of.type.kind === 'struct' && typeof at_.literal === 'string')
+    return fields(source, of, [at_.literal], at)
+  if (of.type.kind !== 'array')
+    return source.type(`[…] needs an array or a map, not ${textOf(of.type)}`, at)
+  if (!isIntegral(at_.type))
+    return source.type(`An array’s index is a whole number, not ${textOf(at_.type)}`, at)
+  const [list, i] = [of.sql, `CAST(${at_.sql} AS BIGINT)`]
+  return source.make(
+    `CASE WHEN ${i} < 0 OR ${i} >= len(${list}) THEN ${raise('INVALID_ARRAY_INDEX')} ELSE ${list}[${i} + 1] END`,
+    of.type.element,
+    [of, at_],
+    { nullable: true, raises: true, uses: 3, at },
+  )
+}
+
+function isIn(expr: Extract<Expr, { k: 'in' }>, env: Env): Value {
+  const { source } = env
+  const arg = compile(expr.arg, env)
+  const not = expr.not ? 'NOT ' : ''
+  if (!Array.isArray(expr.list)) {
+    const inner = subquery(expr.list, env, expr.at)
+    if (inner.columns.length !== 1)
+      source.type(`IN (SELECT …) needs one column, not ${inner.columns.length}`, expr.at)
+    const column = inner.columns[0]!
+    const alias = env.unique('q')
+    const item: Value = {
+      ...source.make(`${alias}.${quoteDuckdb(column.name)}`, column.type, [], {
+        nullable: column.nullable,
+      }),
+      from: column.from,
+    }
+    const [left, right] = comparable(source, arg, item, expr.at)
+    const sql = `(${left.sql} ${not}IN (SELECT ${right.sql} FROM (${inner.sql}) AS ${alias}))`
+    return source.make(sql, BOOLEAN, [left, right], { at: expr.at })
+  }
+  const values = expr.list.map((item) => compile(item, env))
+  let type: T = arg.type
+  for (const value of values) {
+    const next = wider(type, value.type)
+    if (!next)
+      return source.type(`${textOf(type)} can't be compared with ${textOf(value.type)}`, value.at)
+    type = next
+  }
+  if (isNested(type)) return source.unsupported(`IN with ${textOf(type)}`, expr.at)
+  const typed = [arg, ...values].map((value) =>
+    type.kind === 'void' ? value : cast(source, value, type),
+  )
+  const items = typed.slice(1).map((value) => value.sql)
+  return source.make(`(${typed[0]!.sql} ${not}IN (${items.join(', ')}))`, BOOLEAN, typed, {
+    at: expr.at,
+  })
+}
+
+function like(expr: Extract<Expr, { k: 'like' }>, env: Env): Value {
+  const { source } = env
+  const arg = implicit(source, compile(expr.arg, env), STRING)
+  const tests = expr.patterns.map((pattern) => {
+    const value = compile(pattern, env)
+    if (value.type.kind === 'void')
+      return source.make('CAST(NULL AS BOOLEAN)', BOOLEAN, [arg, value], { nullable: true })
+    if (typeof value.literal !== 'string')
+      return source.unsupported(`${expr.op} with a pattern that isn't a literal`, pattern.at)
+    if (expr.op === 'RLIKE') return regexLiteral(source, value.literal, pattern.at).matches(arg)
+    if (expr.op === 'ILIKE') return source.unsupported('ILIKE', expr.at, 'Write lower(a) LIKE ….')
+    const text = likePattern(source, value.literal, expr.escape ?? '\\', pattern.at)
+    return source.make(`(${arg.sql} LIKE ${text})`, BOOLEAN, [arg, value], { at: expr.at })
+  })
+  const all =
+    tests.length === 1
+      ? tests[0]!
+      : logical(source, expr.quantifier === 'ALL' ? 'and' : 'or', tests, expr.at)
+  if (!expr.not) return all
+  if (expr.quantifier) return source.unsupported(`NOT LIKE ${expr.quantifier}`, expr.at)
+  return source.make(`(NOT ${all.sql})`, BOOLEAN, [all], { at: expr.at })
+}
+
+function caseWhen(expr: Extract<Expr, { k: 'case' }>, env: Env): Value {
+  const { source } = env
+  const operand = expr.operand && compile(expr.operand, env)
+  const whens = expr.whens.map(({ when }) => {
+    const value = compile(when, env)
+    return operand
+      ? comparison(source, '=', operand, value, when.at)
+      : implicit(source, value, BOOLEAN)
+  })
+  const thens = [
+    ...expr.whens.map(({ result }) => compile(result, env)),
+    ...(expr.otherwise ? [compile(expr.otherwise, env)] : []),
+  ]
+  return choose(source, whens, thens, expr.at)
+}
+
+/** CASE over conditions; one more value than conditions is the ELSE. */
+export function choose(source: Source, whens: Value[], thens: Value[], at: number): Value {
+  let type: T = VOID
+  for (const value of thens) {
+    const next = wider(type, value.type)
+    if (!next)
+      return source.type(
+        `CASE gives one type, not ${textOf(type)} and ${textOf(value.type)}`,
+        value.at,
+      )
+    type = next
+  }
+  const typed = type.kind === 'void' ? thens : thens.map((value) => cast(source, value, type))
+  const branches = whens.map((when, i) => `WHEN ${when.sql} THEN ${typed[i]!.sql}`)
+  const otherwise = typed[whens.length]
+  const sql = `CASE ${branches.join(' ')}${otherwise ? ` ELSE ${otherwise.sql}` : ''} END`
+  return source.make(sql, type, [...whens, ...typed], {
+    nullable: !otherwise || typed.some((value) => value.nullable),
+    at,
+  })
+}
+
+function subquery(query: Query, env: Env, at: number): Subquery {
+  if (!env.subquery)
+    return env.source.unsupported(`A subquery in ${env.where}`, at, 'Use a join, or a gold query.')
+  return env.subquery(query, env.scope)
+}
+
+function scalar(query: Query, env: Env, at: number): Value {
+  const inner = subquery(query, env, at)
+  if (inner.columns.length !== 1)
+    env.source.type(`A subquery as a value has one column, not ${inner.columns.length}`, at)
+  if (inner.correlated && !inner.single)
+    env.source.unsupported(
+      'A correlated subquery as a value without an aggregate',
+      at,
+      'Use a join.',
+    )
+  const column = inner.columns[0]!
+  const value = env.source.make(`(${inner.sql})`, column.type, [], {
+    nullable: true,
+    raises: true,
+    at,
+  })
+  return { ...value, from: column.from }
+}
+
+// ---- functions ----
+
+function call(expr: Call, env: Env): Value {
+  const { source } = env
+  const entry = lookup(expr.name)
+  if (!entry) return source.unsupported(`The function ${expr.name}`, expr.at, near(expr.name))
+  if (entry.kind === 'aggregate' || entry.kind === 'window') {
+    if (expr.over !== undefined) return windowed(expr, env)
+    if (entry.kind === 'window') return source.unsupported(`${expr.name} without OVER`, expr.at)
+    if (!env.group) return source.unsupported(`The aggregate ${expr.name} in ${env.where}`, expr.at)
+    const { inner } = env.group
+    const args = starless(expr).map((arg) => compile(arg, inner))
+    const parts = entry.aggregate(context(expr, args, inner))
+    return env.group.aggregate(finish(expr, parts, inner, ''))
+  }
+  if (expr.over !== undefined) return source.unsupported(`${expr.name} with OVER`, expr.at)
+  if (expr.distinct) return source.unsupported(`${expr.name} with DISTINCT`, expr.at)
+  if (expr.filter) return source.unsupported(`${expr.name} with FILTER`, expr.at)
+  if (expr.nulls) return source.unsupported(`${expr.name} with ${expr.nulls} NULLS`, expr.at)
+  const args = expr.args.map((arg, i): Value => {
+    if (entry.lambdas?.includes(i) || (entry.unit && i === 0 && expr.args.length === 3))
+      return { ...source.literal(null, VOID, arg.at), nullable: false }
+    if (arg.k === 'alias' && entry.name === 'struct') return compile(arg.arg, env)
+    return compile(arg, env)
+  })
+  if (entry.kind !== undefined && entry.kind !== 'scalar') throw new TypeError(entry.name)
+  return entry.compile(context(expr, args, env))
+}
+
+function near(name: string): string | undefined {
+  return lookup(`${name}s`) || lookup(name.replace(/s$/, ''))
+    ? `Did you mean ${lookup(`${name}s`) ? `${name}s` : name.replace(/s$/, '')}?`
+    : undefined
+}
+
+/** count(*) has no argument. */
+function starless(expr: Call): Expr[] {
+  return expr.name === 'count' &&
+    expr.args.length === 1 &&
+    expr.args[0]!.k === 'star' &&
+    expr.args[0]!.table.length === 0
+    ? []
+    : expr.args
+}
+
+function context(expr: Call, args: Value[], env: Env): Context {
+  const entry = lookup(expr.name)!
+  const [min, max] = entry.args
+  const built = new Context(env.source, expr, args, (lambda, params) => {
+    if (lambda.k !== 'lambda')
+      return env.source.unsupported(`${expr.name} without a lambda`, lambda.at)
+    if (lambda.params.length > params.length)
+      return env.source.type(`${expr.name}: the lambda has too many parameters`, lambda.at)
+    const lambdas = new Map(env.lambdas)
+    const names = lambda.params.map((param, i) => {
+      const unique = env.unique('l')
+      const { type, nullable } = params[i]!
+      lambdas.set(
+        param.toLowerCase(),
+        env.source.make(unique, type, [], { nullable, at: lambda.at }),
+      )
+      return unique
+    })
+    const body = compile(lambda.body, { ...env, lambdas, subquery: undefined })
+    return { sql: `lambda ${names.join(', ')}: ${body.sql}`, body }
+  })
+  if (args.length < min || args.length > max)
+    built.wrong(
+      min === max
+        ? `it takes ${min} arguments`
+        : `it takes ${min} to ${max === 99 ? 'any number of' : max} arguments`,
+    )
+  return built
+}
+
+/** DISTINCT, FILTER and OVER around each DuckDB aggregate that a function is made of. */
+function finish(expr: Call, parts: Aggregate, env: Env, over: string): Value {
+  const { source } = env
+  if (expr.distinct && (parts.noDistinct || over))
+    source.unsupported(`${expr.name} with DISTINCT${over ? ' and OVER' : ''}`, expr.at)
+  if (expr.nulls) source.unsupported(`${expr.name} with ${expr.nulls} NULLS`, expr.at)
+  let filter = ''
+  const used = [...parts.parts]
+  if (expr.filter) {
+    const condition = implicit(source, compile(expr.filter, env), BOOLEAN)
+    filter = ` FILTER (WHERE ${condition.sql})`
+    used.push(condition)
+  }
+  const sql = parts.build(
+    (fn, args) => `${fn}(${expr.distinct ? 'DISTINCT ' : ''}${args.join(', ')})${filter}${over}`,
+  )
+  const value = source.make(sql, parts.type, used, {
+    nullable: parts.nullable,
+    raises: parts.raises,
+    uses: 2,
+    at: expr.at,
+  })
+  return { ...value, unordered: parts.unordered }
+}
+
+function windowed(expr: Call, env: Env): Value {
+  const { source } = env
+  if (!env.windows)
+    return source.unsupported(`The window function ${expr.name} in ${env.where}`, expr.at)
+  const entry = lookup(expr.name)!
+  if (entry.kind !== 'aggregate' && entry.kind !== 'window') throw new TypeError(entry.name)
+  const inside: Env = { ...env, windows: false, where: 'a window function' }
+  const args = starless(expr).map((arg) => compile(arg, inside))
+  const parts = entry.aggregate(context(expr, args, inside))
+  const definition =
+    typeof expr.over === 'string' ? named(expr.over, env, expr.at) : merged(expr.over!, env)
+  if (parts.ordered && definition.order.length === 0)
+    source.type(`${expr.name} needs ORDER BY in its window`, expr.at)
+  const keys = definition.partition.map((key) => compile(key, inside))
+  const order = definition.order.map((item) => sortKey(item, inside))
+  const frame = definition.frame
+  if (frame && parts.frameless) source.unsupported(`A frame for ${expr.name}`, expr.at)
+  const words = [
+    keys.length ? `PARTITION BY ${keys.map((key) => key.sql).join(', ')}` : '',
+    order.length ? `ORDER BY ${order.map((item) => item.sql).join(', ')}` : '',
+    frame ? frameText(frame, order.length > 0, inside, definition.at) : '',
+  ].filter(Boolean)
+  const all = { ...parts, parts: [...parts.parts, ...keys, ...order.map((item) => item.value)] }
+  return finish(expr, all, inside, ` OVER (${words.join(' ')})`)
+}
+
+function named(name: string, env: Env, at: number): Window {
+  const found = env.named.get(name.toLowerCase())
+  return found ? merged(found, env) : env.source.unsupported(`The unknown window ${name}`, at)
+}
+
+function merged(window: Window, env: Env): Window {
+  if (window.base === undefined) return window
+  return env.source.unsupported('A window made from another', window.at)
+}
+
+function frameText(
+  frame: NonNullable<Window['frame']>,
+  ordered: boolean,
+  env: Env,
+  at: number,
+): string {
+  if (
+    !ordered &&
+    frame.unit === 'RANGE' &&
+    [frame.start, frame.end].some((b) => b.side === 'CURRENT')
+  )
+    env.source.unsupported('A RANGE frame without ORDER BY', at)
+  const bound = (each: typeof frame.start) => {
+    if (each.side === 'CURRENT') return 'CURRENT ROW'
+    if (!each.offset) return `UNBOUNDED ${each.side}`
+    if (frame.unit === 'RANGE') return env.source.unsupported('A RANGE frame with an offset', at)
+    const value = compile(each.offset, env)
+    if (value.literal == null || value.type.kind !== 'int' || Number(value.literal) < 0)
+      return env.source.unsupported('A frame’s offset that isn’t a whole number', at)
+    return `${value.literal} ${each.side}`
+  }
+  return `${frame.unit} BETWEEN ${bound(frame.start)} AND ${bound(frame.end)}`
+}
+
+/** A sort key with Spark's place for NULLs: first when ascending, last when descending. */
+export function sortKey(item: SortItem, env: Env): { sql: string; value: Value } {
+  const value = compile(item.expr, env)
+  if (value.type.kind === 'map') env.source.type('A map can’t be sorted by', value.at)
+  if (isNested(value.type)) env.source.unsupported(`Sorting by ${textOf(value.type)}`, value.at)
+  return { sql: `${value.sql} ${direction(item)}`, value }
+}
+
+export function direction(item: SortItem): string {
+  const nulls = item.nulls ?? (item.desc ? 'LAST' : 'FIRST')
+  return `${item.desc ? 'DESC' : 'ASC'} NULLS ${nulls}`
+}
+
+/** A text that is equal for two expressions that mean the same columns in the same way: how GROUP BY finds its keys. */
+export function canonical(expr: Expr, env: Env): string {
+  if (expr.k === 'name') {
+    try {
+      return name(expr, { ...env, group: undefined }).sql
+    } catch {
+      return `?${expr.parts.join('.').toLowerCase()}`
+    }
+  }
+  const parts = Object.entries(expr).map(([key, value]) =>
+    key === 'at' ? '' : `${key}:${canonicalPart(value, env)}`,
+  )
+  return `{${parts.join(',')}}`
+}
+
+function canonicalPart(value: unknown, env: Env): string {
+  if (Array.isArray(value)) return `[${value.map((each) => canonicalPart(each, env)).join(',')}]`
+  if (value !== null && typeof value === 'object') {
+    if ('k' in value) return canonical(value as Expr, env)
+    return `{${Object.entries(value)
+      .map(([key, each]) => (key === 'at' ? '' : `${key}:${canonicalPart(each, env)}`))
+      .join(',')}}`
+  }
+  return JSON.stringify(value) ?? ''
+}

@@ -1,0 +1,39 @@
+// The list: every function that SQL in metadata may call, in Spark's words. What isn't here is refused by name.
+import type { FunctionEntry, FunctionInfo } from './catalogue.ts'
+import { AGGREGATES } from './functions/aggregates.ts'
+import { COLLECTIONS } from './functions/collections.ts'
+import { CONDITIONALS } from './functions/conditionals.ts'
+import { DATES } from './functions/dates.ts'
+import { NUMBERS } from './functions/numbers.ts'
+import { STRINGS } from './functions/strings.ts'
+import { WINDOWS } from './functions/windows.ts'
+
+const ENTRIES: FunctionEntry[] = [
+  ...AGGREGATES,
+  ...COLLECTIONS,
+  ...CONDITIONALS,
+  ...DATES,
+  ...NUMBERS,
+  ...STRINGS,
+  ...WINDOWS,
+]
+
+const BY_NAME = new Map<string, FunctionEntry>()
+for (const entry of ENTRIES)
+  for (const name of [entry.name, ...(entry.aliases ?? [])]) BY_NAME.set(name, entry)
+
+/** The entry of a function's name or alias in lower case. */
+export const lookup = (name: string): FunctionEntry | undefined => BY_NAME.get(name)
+
+/** The list for people: help pages and completion are drawn from it. Sorted by name. */
+export const FUNCTIONS: FunctionInfo[] = ENTRIES.map(
+  ({ name, category, signature, description, returns, kind, aliases }) => ({
+    name,
+    category,
+    signature,
+    description,
+    returns,
+    kind: kind ?? ('scalar' as const),
+    aliases: aliases ?? [],
+  }),
+).sort((a, b) => (a.name < b.name ? -1 : 1))

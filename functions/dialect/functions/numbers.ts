@@ -1,0 +1,335 @@
+// Numbers: rounding and elementary functions.
+import type { Context, FunctionEntry } from '../catalogue.ts'
+import { cast } from '../cast.ts'
+import { arithmetic, unscaled } from '../operators.ts'
+import { MACROS } from '../prelude.ts'
+import {
+  adjusted,
+  BIGINT,
+  DOUBLE,
+  duck,
+  INT,
+  isFloat,
+  isIntegral,
+  tightest,
+  type Decimal,
+  type T,
+} from '../types.ts'
+import type { Value } from '../value.ts'
+
+const category = 'number'
+const { macro } = MACROS
+
+// Java rounds the shortest text of a double, half up. From 2^52 on a double has no fraction.
+macro(
+  'lf_round_double(x, scaled)',
+  'CASE WHEN isfinite(x) AND abs(x) < 4503599627370496::DOUBLE THEN CAST(scaled AS DOUBLE) ELSE x END',
+)
+// Java saturates at the ends of bigint, and NaN is 0.
+macro(
+  'lf_whole(x)',
+  `CASE WHEN isnan(x) THEN 0 WHEN x >= 9223372036854775808::DOUBLE THEN 9223372036854775807
+    WHEN x <= (-9223372036854775808)::DOUBLE THEN -9223372036854775808 ELSE CAST(x AS BIGINT) END`,
+)
+macro('lf_round_int(x, unit)', 'lf_div_half_up(x::HUGEINT, unit::HUGEINT) * unit::HUGEINT')
+macro(
+  'lf_half_even(a, b)',
+  `a // b + CASE WHEN 2 * abs(a % b) > b OR (2 * abs(a % b) = b AND (a // b) % 2 <> 0) THEN CASE WHEN a < 0 THEN -1 ELSE 1 END ELSE 0 END`,
+)
+
+/** round(x, d) and bround(x, d): half up, or half to even. */
+function rounding(even: boolean): (context: Context) => Value {
+  return (context) => {
+    const x = context.number(0)
+    const d = context.args.length > 1 ? context.whole(1, 'a number of digits') : 0
+    if (Math.abs(d) > 38) context.source.unsupported(`Rounding to ${d} digits`, context.at)
+    if (isIntegral(x.type)) {
+      if (d >= 0) return { ...x, column: undefined }
+      if (d < -18) context.source.unsupported(`Rounding to ${d} digits`, context.at)
+      const unit = `1${'0'.repeat(-d)}`
+      const sql = even
+        ? `CAST(lf_half_even(${x.sql}::HUGEINT, ${unit}::HUGEINT) * ${unit} AS ${duck(x.type)})`
+        : `CAST(lf_round_int(${x.sql}, ${unit}) AS ${duck(x.type)})`
+      return context.make(sql, x.type, [x], { raises: true, uses: 6 })
+    }
+    if (x.type.kind === 'decimal') {
+      const { precision, scale } = x.type
+      const whole = precision - scale + 1
+      const type: Decimal =
+        d < 0
+          ? { kind: 'decimal', precision: Math.min(Math.max(whole, -d + 1), 38), scale: 0 }
+          : {
+              kind: 'decimal',
+              precision: Math.min(whole + Math.min(scale, d), 38),
+              scale: Math.min(scale, d),
+            }
+      if (d >= scale) return cast(context.source, { ...x, nullable: x.nullable }, type)
+      if (!even && d >= 0)
+        return context.make(`CAST(${x.sql} AS ${duck(type)})`, type, [x], {
+          nullable: true,
+          raises: precision === 38,
+        })
+      const cut = scale - d
+      if (cut > 37) return context.make(`CAST(${x.sql} * 0 AS ${duck(type)})`, type, [x])
+      const unit = `1${'0'.repeat(cut)}`
+      const plain =
+        scale === 0
+          ? `CAST(${x.sql} AS HUGEINT)`
+          : `CAST(CAST(${x.sql} AS DECIMAL(38,${scale})) * 1${'0'.repeat(scale)} AS HUGEINT)`
+      const parts = even
+        ? `lf_half_even(${plain}, ${unit}::HUGEINT)`
+        : `lf_div_half_up(${plain}, ${unit}::HUGEINT)`
+      const sql =
+        d < 0 ? `CAST(${parts} * 1${'0'.repeat(-d)} AS ${duck(type)})` : unscaled(parts, type)
+      return context.make(sql, type, [x], { nullable: true, raises: true, uses: 6 })
+    }
+    if (even)
+      return context.source.unsupported('bround of a double', context.at, 'Cast it to decimal.')
+    // Through decimals only as many digits fit as 38 less those before the point (at most 16).
+    const type = x.type
+    if (d < 0 || d > 20) context.source.unsupported(`Rounding a double to ${d} digits`, context.at)
+    const text = `CAST(CAST(${x.sql} AS VARCHAR) AS DECIMAL(38,${d}))`
+    const sql = `lf_round_double(${x.sql}, ${text})`
+    if (type.kind === 'float')
+      return context.source.unsupported(
+        'Rounding a float',
+        context.at,
+        'Cast it to double or decimal.',
+      )
+    return context.make(sql, type, [x], { uses: 4 })
+  }
+}
+
+/** floor and ceil: bigint, or a decimal without fraction. */
+function whole(name: 'floor' | 'ceil'): (context: Context) => Value {
+  return (context) => {
+    const x = context.number(0)
+    if (context.args.length > 1)
+      return context.source.unsupported(`${name} to a number of digits`, context.at)
+    if (isIntegral(x.type)) return cast(context.source, { ...x, column: undefined }, BIGINT)
+    if (x.type.kind === 'decimal') {
+      const { precision, scale } = x.type
+      const type = adjusted(scale === 0 ? precision : precision - scale + 1, 0)
+      return context.make(`CAST(${name}(${x.sql}) AS ${duck(type)})`, type, [x], { raises: true })
+    }
+    return context.make(`lf_whole(${name}(${x.sql}))`, BIGINT, [x], { uses: 4 })
+  }
+}
+
+/** A function of doubles that both engines compute by the same C or Java rules. */
+const real = (
+  name: string,
+  description: string,
+  print: (x: string) => string,
+  more: { aliases?: string[]; nullable?: boolean; uses?: number } = {},
+): FunctionEntry => ({
+  name,
+  aliases: more.aliases,
+  category,
+  signature: `${name}(x)`,
+  description,
+  returns: 'double',
+  args: [1, 1],
+  compile: (context) => {
+    const x = context.double(0)
+    return context.make(print(x.sql), DOUBLE, [x], {
+      nullable: more.nullable ? true : x.nullable,
+      uses: more.uses ?? 1,
+    })
+  },
+})
+
+// A logarithm of what has none is NULL in Spark.
+const logarithm = (name: string, description: string, fn: string, aliases?: string[]) =>
+  real(name, description, (x) => `CASE WHEN ${x} <= 0 THEN NULL ELSE ${fn}(${x}) END`, {
+    nullable: true,
+    uses: 2,
+    aliases,
+  })
+
+function modulo(context: Context): Value {
+  return arithmetic(context.source, '%', context.arg(0), context.arg(1), context.at)
+}
+
+/** pmod(a, b): the remainder with the sign of b. */
+function pmod(context: Context): Value {
+  const [a, b] = [context.number(0), context.number(1)]
+  const type: T | undefined = tightest(a.type, b.type)
+  if (!type || !isIntegral(type))
+    return context.source.unsupported('pmod of other than whole numbers', context.at)
+  const [x, y] = [a, b].map((value) => cast(context.source, value, BIGINT))
+  // In 128 bits, so that the sum of two remainders can't overflow.
+  const sql = `CAST(lf_pmod(${x!.sql}::HUGEINT, lf_zero(${y!.sql}::HUGEINT)) AS ${duck(type)})`
+  return context.make(sql, type, [x!, y!], { nullable: true, raises: true, uses: 6 })
+}
+
+export const NUMBERS: FunctionEntry[] = [
+  {
+    name: 'abs',
+    category,
+    signature: 'abs(x)',
+    description: 'The number without its sign.',
+    returns: 'the type of x',
+    args: [1, 1],
+    compile: (context) => {
+      const x = context.number(0)
+      return context.make(`abs(${x.sql})`, x.type, [x], { raises: isIntegral(x.type) })
+    },
+  },
+  {
+    name: 'negative',
+    category,
+    signature: 'negative(x)',
+    description: 'The number with the other sign.',
+    returns: 'the type of x',
+    args: [1, 1],
+    compile: (context) => {
+      const x = context.number(0)
+      return context.make(`(-${x.sql})`, x.type, [x], { raises: isIntegral(x.type) })
+    },
+  },
+  {
+    name: 'positive',
+    category,
+    signature: 'positive(x)',
+    description: 'The number itself.',
+    returns: 'the type of x',
+    args: [1, 1],
+    compile: (context) => ({ ...context.number(0), column: undefined }),
+  },
+  {
+    name: 'sign',
+    aliases: ['signum'],
+    category,
+    signature: 'sign(x)',
+    description: '-1, 0 or 1.',
+    returns: 'double',
+    args: [1, 1],
+    compile: (context) => {
+      const x = context.double(0)
+      return context.make(
+        `CASE WHEN isnan(${x.sql}) THEN ${x.sql} ELSE CAST(sign(${x.sql}) AS DOUBLE) END`,
+        DOUBLE,
+        [x],
+        { uses: 3 },
+      )
+    },
+  },
+  {
+    name: 'round',
+    category,
+    signature: 'round(x[, digits])',
+    description: 'Rounded half up (away from zero).',
+    returns: 'the type of x; a decimal with at most that many digits behind the point',
+    args: [1, 2],
+    compile: rounding(false),
+  },
+  {
+    name: 'bround',
+    category,
+    signature: 'bround(x[, digits])',
+    description: 'Rounded half to the even neighbour.',
+    returns: 'as round',
+    args: [1, 2],
+    compile: rounding(true),
+  },
+  {
+    name: 'floor',
+    category,
+    signature: 'floor(x)',
+    description: 'The greatest whole number not above x.',
+    returns: 'bigint, or decimal without fraction',
+    args: [1, 2],
+    compile: whole('floor'),
+  },
+  {
+    name: 'ceil',
+    aliases: ['ceiling'],
+    category,
+    signature: 'ceil(x)',
+    description: 'The least whole number not below x.',
+    returns: 'bigint, or decimal without fraction',
+    args: [1, 2],
+    compile: whole('ceil'),
+  },
+  {
+    name: 'mod',
+    category,
+    signature: 'mod(a, b)',
+    description: 'The remainder of a / b with the sign of a; same as %.',
+    returns: 'the common type',
+    args: [2, 2],
+    compile: modulo,
+  },
+  {
+    name: 'pmod',
+    category,
+    signature: 'pmod(a, b)',
+    description: 'The remainder of a / b, not negative for a positive b.',
+    returns: 'the common type',
+    args: [2, 2],
+    compile: pmod,
+  },
+  real(
+    'sqrt',
+    'The square root; NaN of a negative number.',
+    (x) => `CASE WHEN ${x} < 0 THEN CAST('nan' AS DOUBLE) ELSE sqrt(${x}) END`,
+    { uses: 2 },
+  ),
+  real('degrees', 'Radians as degrees.', (x) => `(${x} * (180::DOUBLE / pi()))`),
+  real('radians', 'Degrees as radians.', (x) => `(${x} / 180::DOUBLE * pi())`),
+  real('exp', 'e to the power of x.', (x) => `exp(${x})`),
+  logarithm('ln', 'The natural logarithm; NULL for 0 and below.', 'ln', ['log']),
+  logarithm('log10', 'The logarithm to base 10; NULL for 0 and below.', 'log10'),
+  logarithm('log2', 'The logarithm to base 2; NULL for 0 and below.', 'log2'),
+  {
+    name: 'power',
+    aliases: ['pow'],
+    category,
+    signature: 'power(x, y)',
+    description: 'x to the power of y.',
+    returns: 'double',
+    args: [2, 2],
+    compile: (context) => {
+      const [x, y] = [context.double(0), context.double(1)]
+      return context.make(`lf_power(${x.sql}, ${y.sql})`, DOUBLE, [x, y], { uses: 3 })
+    },
+  },
+  {
+    name: 'try_divide',
+    category,
+    signature: 'try_divide(a, b)',
+    description: 'a / b, or NULL where b is 0.',
+    returns: 'as /',
+    args: [2, 2],
+    compile: (context) => {
+      const [a, b] = [context.number(0), context.number(1)]
+      if (!isIntegral(a.type) && !isFloat(a.type))
+        return context.source.unsupported('try_divide of decimals', context.at)
+      if (!isIntegral(b.type) && !isFloat(b.type))
+        return context.source.unsupported('try_divide of decimals', context.at)
+      const [x, y] = [a, b].map((value) => cast(context.source, value, DOUBLE))
+      return context.make(`(${x!.sql} / nullif(${y!.sql}, 0))`, DOUBLE, [x!, y!], {
+        nullable: true,
+        uses: 2,
+      })
+    },
+  },
+  {
+    name: 'bit_count',
+    category,
+    signature: 'bit_count(x)',
+    description: 'The number of bits that are set.',
+    returns: 'int',
+    args: [1, 1],
+    compile: (context) => {
+      const x = context.bigint(0)
+      return context.make(`CAST(bit_count(${x.sql}) AS INTEGER)`, INT, [x])
+    },
+  },
+]
+
+macro(
+  'lf_power(x, y)',
+  `CASE WHEN y = 0 THEN 1::DOUBLE WHEN isnan(y) OR (abs(x) = 1 AND isinf(y)) THEN CASE WHEN x IS NULL THEN NULL ELSE CAST('nan' AS DOUBLE) END ELSE pow(x, y) END`,
+)
