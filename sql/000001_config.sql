@@ -398,10 +398,14 @@ create trigger raw_config_record after insert or update or delete on config.raw_
 
 create function config.default_name() returns trigger language plpgsql as $$
 begin
+  if tg_op = 'UPDATE' and new.name = old.name and old.name = split_part(old.target, '.', 2) then
+    new.name := null;
+  end if;
   new.name := coalesce(new.name, split_part(new.target, '.', 2));
   return new;
 end $$;
-comment on function config.default_name() is 'A table''s config is named as its table unless it says otherwise.';
+comment on function config.default_name() is
+  'The config of a table is named as its table unless it says otherwise, and follows a new name of it.';
 
 create table config.target (
   name text constraint target_pk primary key,
