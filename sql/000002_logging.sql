@@ -158,6 +158,7 @@ comment on column logging.step_run.progress is 'done, total, unit of the running
 create index step_run_name on logging.step_run (name, id desc);
 create index step_run_group on logging.step_run (group_id, id desc);
 create index step_run_state on logging.step_run (state, id desc) where state <> 'succeeded';
+create index step_run_batch_state on logging.step_run (batch_id, state);
 create index step_run_error on logging.step_run (error_code, id desc) where error_code is not null;
 
 create function logging.next_seq(p_group uuid, p_environment uuid) returns bigint language sql as $$
@@ -184,65 +185,66 @@ create trigger batch_run_state_door before update of state on logging.batch_run
 create trigger step_run_state_door before update of state on logging.step_run
   for each row execute function logging.guard_state();
 
+create function logging.has_step(p_batch uuid, variadic p_states text[]) returns boolean
+language sql stable as $$
+  select exists (select from logging.step_run where batch_id = p_batch and state = any (p_states))
+$$;
+comment on function logging.has_step(uuid, text[]) is 'Whether some step of the batch is in one of the states.';
+
+-- Probes of an index, not counts: each step of a batch of 10 000 comes by here several times.
 create function logging.refresh_batch(p_batch uuid) returns text language plpgsql as $$
 declare
   batch logging.batch_run;
-  sum record;
-  first_failed record;
+  failed record;
   next_state text;
+  next_reason text;
+  is_final boolean;
 begin
   select * into batch from logging.batch_run where id = p_batch for update;
   if not found then
     return null;
   end if;
-  select
-    count(*) as steps,
-    count(*) filter (where state = 'running') as running,
-    count(*) filter (where state = 'waiting') as waiting,
-    count(*) filter (where state = 'pending') as pending,
-    count(*) filter (where state = 'failed') as failed,
-    count(*) filter (where state = 'cancelled') as cancelled,
-    count(*) filter (where state = 'skipped') as skipped,
-    count(*) filter (where attempt > 0 or finished_at is not null) as begun,
-    bool_or(cardinality(warnings) > 0) as warned,
-    min(started_at) as started_at,
-    min(reason) filter (where state = 'waiting') as reason
-  into sum
-  from logging.step_run where batch_id = p_batch;
   next_state := case
-    when sum.running > 0 then 'running'
-    when sum.waiting > 0 then 'waiting'
-    when sum.pending > 0 then case when sum.begun > 0 then 'running' else 'pending' end
-    when sum.failed > 0 then 'failed'
-    when sum.cancelled > 0 then 'cancelled'
-    when sum.skipped > 0 and sum.skipped = sum.steps then 'skipped'
+    when logging.has_step(p_batch, 'running') then 'running'
+    when logging.has_step(p_batch, 'waiting') then 'waiting'
+    when logging.has_step(p_batch, 'pending') then
+      case
+        when batch.started_at is not null
+          or logging.has_step(p_batch, 'succeeded', 'failed', 'skipped', 'cancelled') then 'running'
+        else 'pending'
+      end
+    when logging.has_step(p_batch, 'failed') then 'failed'
+    when logging.has_step(p_batch, 'cancelled') then 'cancelled'
+    when logging.has_step(p_batch, 'skipped') and not logging.has_step(p_batch, 'succeeded') then 'skipped'
     else 'succeeded'
   end;
+  if next_state = 'waiting' then
+    select min(reason) into next_reason
+    from logging.step_run where batch_id = p_batch and state = 'waiting';
+  end if;
+  if next_state = batch.state and next_reason is not distinct from batch.reason then
+    return next_state;
+  end if;
+  is_final := next_state in ('succeeded', 'failed', 'skipped', 'cancelled');
+  select null::text as error_code, null::text as error_message, null::text as error_hint into failed;
   if next_state = 'failed' then
-    select error_code, error_message, error_hint into first_failed
+    select error_code, error_message, error_hint into failed
     from logging.step_run where batch_id = p_batch and state = 'failed'
     order by finished_at, id limit 1;
-  else
-    select null::text as error_code, null::text as error_message, null::text as error_hint
-    into first_failed;
   end if;
   perform set_config('lakeforge.state_door', 'open', true);
   update logging.batch_run set
     state = next_state,
-    reason = case when next_state = 'waiting' then sum.reason end,
-    warned = coalesce(sum.warned, false),
-    attempt = attempt + case
-      when batch.finished_at is not null and next_state in ('pending', 'running', 'waiting') then 1
-      else 0
-    end,
-    error_code = first_failed.error_code,
-    error_message = first_failed.error_message,
-    error_hint = first_failed.error_hint,
-    started_at = coalesce(started_at, sum.started_at),
-    finished_at = case
-      when next_state in ('pending', 'running', 'waiting') then null
-      else coalesce(finished_at, clock_timestamp())
-    end
+    reason = next_reason,
+    warned = is_final and exists (
+      select from logging.step_run where batch_id = p_batch and cardinality(warnings) > 0),
+    attempt = attempt + case when batch.finished_at is not null and not is_final then 1 else 0 end,
+    error_code = failed.error_code,
+    error_message = failed.error_message,
+    error_hint = failed.error_hint,
+    started_at = coalesce(
+      started_at, (select min(started_at) from logging.step_run where batch_id = p_batch)),
+    finished_at = case when is_final then coalesce(finished_at, clock_timestamp()) end
   where id = p_batch;
   perform set_config('lakeforge.state_door', '', true);
   return next_state;
