@@ -322,8 +322,12 @@ function daysOf(rule: CronDays, year: number, month: number): number[] {
         .flatMap((weekday) => [0, 7, 14, 21, 28].map((week) => firstOf(weekday) + week))
         .filter((day) => day <= length)
         .sort((a, b) => a - b)
-    case 'last':
-      return existing(length - rule.before).map((day) => (rule.workday ? workday(day) : day))
+    case 'last': {
+      const day = length - rule.before
+      // As in Quartz: L-28W in a February of 28 days is "day 0", and if that is a Sunday, the Monday after it.
+      if (rule.workday && day === 0 && firstOf(2) === 1) return [1]
+      return existing(day).map((day) => (rule.workday ? workday(day) : day))
+    }
     case 'nearest_workday':
       return existing(rule.day).map(workday)
     case 'last_weekday': {

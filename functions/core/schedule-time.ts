@@ -3,7 +3,7 @@
 import * as v from 'valibot'
 import { clockChanges, describeCron, nextRuns, parseCron } from './cron.ts'
 import type { Cron } from './cron.ts'
-import { instantsOf, localText, wallAt } from './timezone.ts'
+import { checkTimezone, instantsOf, localText, wallAt } from './timezone.ts'
 
 /** As `Date.getUTCDay()` counts. */
 const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const
@@ -113,13 +113,33 @@ export function dueRuns(
   for (const run of runsAfter(timing, last_fired.getTime())) {
     if (run.at > until) break
     latest = run.at
-    if (++count < MISSED_COUNTED) continue
+    if (++count <= MISSED_COUNTED) continue
     latest = latestRun(timing, run.base, until)
     break
   }
   if (latest === null) return { fire: null, missed: 0 }
-  if (schedule.misfire === 'skip' && until - latest > GRACE_MS) return { fire: null, missed: count }
+  if (schedule.misfire === 'skip' && until - latest > GRACE_MS)
+    return { fire: null, missed: Math.min(count, MISSED_COUNTED) }
   return { fire: new Date(latest), missed: count - 1 }
+}
+
+/**
+ * When the blackout ends that holds this moment, windows that follow on included; null outside of any. Those that wait for
+ * files or tables ask here; a row of windows without an end answers with the end of its last one looked at.
+ * @throws timezone_unknown
+ */
+export function blackoutAt(
+  schedule: Pick<ScheduleTiming, 'timezone' | 'blackouts'>,
+  at: Date,
+): Date | null {
+  const timing = windowsOf(schedule)
+  let end = at.getTime()
+  for (let moves = 0; moves < movesFollowed(timing); moves++) {
+    const spans = holding(timing, end)
+    if (spans.length === 0) break
+    end = Math.max(...spans.map((span) => span.to))
+  }
+  return end === at.getTime() ? null : new Date(end)
 }
 
 /** What a due run does while `unfinished` batches of its group are still pending or running. */
@@ -168,24 +188,26 @@ type Run = { fire: number; base: number; at: number }
 
 type Span = { from: number; to: number; action: 'move' | 'skip' }
 
-type Timing = {
-  cron: Cron | null
+type Windows = {
   timezone: string
   weekly: { weekday: number; from: number; to: number; action: 'move' | 'skip' }[]
   once: Span[]
-  jitter_s: number
-  seed: string
 }
 
+/** A schedule made ready for many questions. `cron` is null where time decides nothing. */
+type Timing = Windows & { cron: Cron | null; jitter_s: number; seed: string }
+
 function prepare(schedule: ScheduleTiming, seed: string): Timing {
-  const timing: Timing = {
+  return {
+    ...windowsOf(schedule),
     cron: schedule.kind === 'cron' ? parseCron(schedule.quartz_cron ?? '') : null,
-    timezone: schedule.timezone,
-    weekly: [],
-    once: [],
     jitter_s: Math.min(schedule.jitter_s, JITTER_MAX_S),
     seed,
   }
+}
+
+function windowsOf(schedule: Pick<ScheduleTiming, 'timezone' | 'blackouts'>): Windows {
+  const windows: Windows = { timezone: checkTimezone(schedule.timezone), weekly: [], once: [] }
   for (const window of schedule.blackouts) {
     const { action } = window
     if ('days' in window) {
@@ -193,10 +215,10 @@ function prepare(schedule: ScheduleTiming, seed: string): Timing {
       const until = wallTime(window.to)
       const to = until > from ? until : until + DAY
       for (const day of new Set(window.days))
-        timing.weekly.push({ weekday: WEEKDAYS.indexOf(day), from, to, action })
-    } else timing.once.push({ from: Date.parse(window.from), to: Date.parse(window.to), action })
+        windows.weekly.push({ weekday: WEEKDAYS.indexOf(day), from, to, action })
+    } else windows.once.push({ from: Date.parse(window.from), to: Date.parse(window.to), action })
   }
-  return timing
+  return windows
 }
 
 /** The starts after `after`, in order, without end: the caller stops. */
@@ -273,7 +295,7 @@ function withJitter(timing: Timing, run: Run): Run {
 }
 
 /** Where a fire ends up: itself outside of windows, else the end of those that hold it and of those that hold that end. */
-function settle(timing: Timing, fire: number): number | 'skipped' | 'never' {
+function settle(timing: Windows, fire: number): number | 'skipped' | 'never' {
   let at = fire
   for (let moves = 0; moves < movesFollowed(timing); moves++) {
     const spans = holding(timing, at)
@@ -285,7 +307,7 @@ function settle(timing: Timing, fire: number): number | 'skipped' | 'never' {
 }
 
 /** The start of the unbroken row of moving windows that holds `at`; null when none does. */
-function heldSince(timing: Timing, at: number): number | null {
+function heldSince(timing: Windows, at: number): number | null {
   let since: number | null = null
   for (let moves = 0; moves < movesFollowed(timing); moves++) {
     const end: number = since ?? at
@@ -301,17 +323,17 @@ function heldSince(timing: Timing, at: number): number | null {
 }
 
 /** Three weeks of windows one after another: whoever is still held then never gets out. */
-function movesFollowed(timing: Timing): number {
+function movesFollowed(timing: Windows): number {
   return timing.once.length + 3 * timing.weekly.length + 2
 }
 
-function nextEdge(timing: Timing, at: number): number {
+function nextEdge(timing: Windows, at: number): number {
   const edges = spansAround(timing, at).flatMap((span) => [span.from, span.to])
   return Math.min(...edges.filter((edge) => edge > at))
 }
 
 /** The windows as instants: all single ones, and the weekly ones that begin within two days of `at`. */
-function spansAround(timing: Timing, at: number): Span[] {
+function spansAround(timing: Windows, at: number): Span[] {
   const spans = [...timing.once]
   if (timing.weekly.length === 0) return spans
   const today = Math.floor(wallAt(timing.timezone, at) / DAY) * DAY
@@ -334,7 +356,7 @@ function edge(timezone: string, wall: number, which: 'first' | 'last'): number {
   return found ?? instantsOf(timezone, gap_ends_wall!).instants[0]!
 }
 
-function holding(timing: Timing, at: number): Span[] {
+function holding(timing: Windows, at: number): Span[] {
   return spansAround(timing, at).filter((span) => holds(span, at))
 }
 
