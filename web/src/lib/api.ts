@@ -1,5 +1,5 @@
 // The API as this client sees it: its shapes, and every failure as one ApiError.
-import type { State } from '#lib/states.ts'
+import type { State } from '#core/batch.ts'
 
 export type Page<Row> = {
   items: Row[]
@@ -24,6 +24,8 @@ export type Schedule = {
   quartz_cron: string | null
   timezone: string
   paused: boolean
+  /** Absent where nothing is due. */
+  next_run_at?: string | null
 }
 
 export type Environment = { id: string; name: string; engine: string; is_default?: boolean }

@@ -53,13 +53,13 @@ export function percent(part: number, whole: number): string {
   return `${share < 10 ? share.toFixed(1).replace(/\.0$/, '') : Math.round(share)} %`
 }
 
-/** "840 ms", "3.2 s", "3 m 12 s", "2 h 5 m", "3 d 4 h"; a dash for null, never negative. */
+/** "840 ms", "3.2 s", "5 s", "3 m 12 s", "2 h 5 m", "3 d 4 h"; a dash for null, never negative. */
 export function duration(ms: number | string | null | undefined): string {
   const number = toNumber(ms)
   if (number === null) return DASH
   const value = Math.max(0, number)
   if (value < 1000) return `${Math.round(value)} ms`
-  if (value < 9950) return `${(value / 1000).toFixed(1)} s`
+  if (value < 9950) return `${(value / 1000).toFixed(1).replace(/\.0$/, '')} s`
   const seconds = Math.round(value / 1000)
   if (seconds < 60) return `${seconds} s`
   if (seconds < 3600) return two(Math.floor(seconds / 60), 'm', seconds % 60, 's')

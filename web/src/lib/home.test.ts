@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Batch } from '#lib/api.ts'
 import { activeOf, attentionOf, byGroup, usualDuration } from '#lib/home.ts'
-import type { State } from '#lib/states.ts'
+import type { State } from '#core/batch.ts'
 
 const batch = (minute: number, state: State, more: Partial<Batch> = {}): Batch => ({
   id: `${more.group_id ?? 'g'}-${more.environment ?? 'dev'}-${minute}`,

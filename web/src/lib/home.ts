@@ -1,7 +1,7 @@
 // What the home page shows, from the newest batches: per group its last ones, what needs a person, how long a run usually takes.
 import type { Batch } from '#lib/api.ts'
 import { elapsed } from '#lib/format.ts'
-import { isFinal } from '#lib/states.ts'
+import { isFinal } from '#core/batch.ts'
 
 /** Group id -> its batches, newest first, each once. */
 export function byGroup(...lists: (readonly Batch[])[]): Map<string, Batch[]> {

@@ -1,5 +1,5 @@
 // Every URL of the app, and the navigation drawn from it. Filters are query parameters: a pasted link shows the same view.
-import { STATES, type State } from '#lib/states.ts'
+import { STATES, type State } from '#core/batch.ts'
 
 export type BatchFilter = {
   group?: string

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { LABELS, STATES, TONES, TONE_BAR, TONE_TEXT, isFinal, rollup, shown } from '#lib/states.ts'
+import { STATES } from '#core/batch.ts'
+import { LABELS, TONES, TONE_BAR, TONE_TEXT, rollup, shown } from '#lib/states.ts'
 
 describe('a state on the screen', () => {
   it('has a word and a colour, whichever it is', () => {
@@ -19,10 +20,6 @@ describe('a state on the screen', () => {
     [{ state: 'succeeded' as const, attempt: 3, warnings: 1 }, 'warned'],
     [{ state: 'failed' as const, attempt: 3, warnings: 1 }, 'failed'],
   ])('derives %j as %s', (of, word) => expect(shown(of)).toBe(word))
-
-  it('ends in four of the seven', () => {
-    expect(STATES.filter(isFinal)).toEqual(['succeeded', 'failed', 'skipped', 'cancelled'])
-  })
 })
 
 describe('one state for many', () => {

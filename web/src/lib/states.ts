@@ -1,15 +1,6 @@
-// What a state is called and how it looks. The stored states are seven; queued, retrying and warned are derived for the screen.
+// What a state is called and how it looks. The stored states are in core/batch.ts; queued, retrying and warned are derived for the screen.
 
-export const STATES = [
-  'pending',
-  'running',
-  'waiting',
-  'succeeded',
-  'failed',
-  'skipped',
-  'cancelled',
-] as const
-export type State = (typeof STATES)[number]
+import type { State } from '#core/batch.ts'
 
 export type Shown =
   | 'queued'
@@ -69,21 +60,6 @@ export const TONE_BAR: Record<Tone, string> = {
   fail: 'bg-fail',
   skip: 'bg-skip',
   cancel: 'bg-cancel',
-}
-
-const FINAL: Record<State, boolean> = {
-  pending: false,
-  running: false,
-  waiting: false,
-  succeeded: true,
-  failed: true,
-  skipped: true,
-  cancelled: true,
-}
-
-/** True once nothing changes any more without a retry. */
-export function isFinal(state: State): boolean {
-  return FINAL[state]
 }
 
 /** The state as the screen says it. `warnings` is how many the step or batch has. */

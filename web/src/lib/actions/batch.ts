@@ -1,19 +1,24 @@
-// What can be done to a batch, as data: the header, the home page and the keyboard draw the same list.
-import { api, type Batch } from '#lib/api.ts'
-import { isFinal } from '#lib/states.ts'
+// What can be done to a batch, as data: the header and the keyboard draw the same list. Which state allows what is the
+// back end's table, so that a button and the API's refusal agree.
+import { BATCH_CAN, isFinal, type State } from '#core/batch.ts'
+import { api } from '#lib/api.ts'
 
 export type BatchAction = {
   id: 'cancel' | 'retry'
   label: string
   /** What the dialog asks; null where nothing needs to be asked. */
-  confirm: { title: string; text: string } | null
+  confirm: { title: string; text: string; keep: string } | null
   danger: boolean
   run: () => Promise<unknown>
   /** Why it can't be done now. */
   disabled_reason?: string
 }
 
-export function batchActions(batch: Pick<Batch, 'id' | 'state'>): BatchAction[] {
+export function batchActions(batch: {
+  id: string
+  state: State
+  cancel_requested_at?: string | null
+}): BatchAction[] {
   return [
     {
       id: 'retry',
@@ -21,7 +26,11 @@ export function batchActions(batch: Pick<Batch, 'id' | 'state'>): BatchAction[] 
       confirm: null,
       danger: false,
       run: () => api.retry(batch.id),
-      disabled_reason: retryRefusal(batch),
+      disabled_reason: BATCH_CAN[batch.state].includes('retry')
+        ? undefined
+        : isFinal(batch.state)
+          ? 'Nothing failed in this batch.'
+          : 'The batch has not ended yet.',
     },
     {
       id: 'cancel',
@@ -29,15 +38,15 @@ export function batchActions(batch: Pick<Batch, 'id' | 'state'>): BatchAction[] 
       confirm: {
         title: 'Cancel this batch?',
         text: 'Running steps stop and nothing half-written becomes visible. Tables that are done stay as they are.',
+        keep: 'Keep it running',
       },
       danger: true,
       run: () => api.cancel(batch.id),
-      disabled_reason: isFinal(batch.state) ? 'The batch has ended.' : undefined,
+      disabled_reason: !BATCH_CAN[batch.state].includes('cancel')
+        ? 'The batch has ended.'
+        : batch.cancel_requested_at
+          ? 'It is being cancelled.'
+          : undefined,
     },
   ]
-}
-
-function retryRefusal(batch: Pick<Batch, 'state'>): string | undefined {
-  if (batch.state === 'failed' || batch.state === 'cancelled') return undefined
-  return isFinal(batch.state) ? 'Nothing failed in this batch.' : 'The batch is still running.'
 }

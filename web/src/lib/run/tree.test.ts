@@ -104,7 +104,8 @@ describe('the open rows', () => {
   })
 
   it('are those that match, with their zones, ignoring case', () => {
-    expect(names({ find: ' ORD ' })).toEqual(['Bronze', 'a.orders'])
+    const toggled = new Map([['bronze', false]])
+    expect(names({ find: ' ORD ', toggled })).toEqual(['Bronze', 'a.orders'])
     expect(names({ find: 'nothing like this' })).toEqual([])
   })
 

@@ -135,7 +135,7 @@ export function visibleRows(tree: readonly Node[], show: Show): Row[] {
     kept.forEach((node, index) => {
       const open =
         node.children.length > 0 &&
-        (show.toggled.get(node.id) ?? (filtered || node.kind === 'zone' || size <= SHORT))
+        (filtered || (show.toggled.get(node.id) ?? (node.kind === 'zone' || size <= SHORT)))
       rows.push({ node, level, open, position: index + 1, siblings: kept.length })
       if (open) walk(node.children, level + 1)
     })
