@@ -191,6 +191,12 @@ export const ERRORS = {
     message: 'This needs the role {role}.',
     hint: 'Ask an admin for the role, or use a token that has it.',
   },
+  home_in_use: {
+    status: 409,
+    retry: true,
+    message: 'Another LakeForge owns the home "{dir}"{where}.',
+    hint: 'Use the one that runs, stop it, or set LAKEFORGE_HOME to another folder.',
+  },
   host_refused: {
     status: 403,
     retry: false,
