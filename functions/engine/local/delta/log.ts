@@ -99,9 +99,10 @@ export type Listing = {
   commits: Set<number>
   checkpoints: { version: number; names: string[] }[]
   latest: number
+  /** True when there are checkpoints of a kind (V2, by UUID) that we can't read. */
+  newer: boolean
 }
 
-/** @throws delta_unsupported when the only checkpoints are of a kind that we can't read */
 export async function listLog(dir: string): Promise<Listing | null> {
   let names: string[]
   try {
@@ -114,7 +115,9 @@ export async function listLog(dir: string): Promise<Listing | null> {
   const single = new Map<number, string[]>()
   const parts = new Map<string, string[]>()
   let latest = -1
+  let newer = false
   for (const name of names) {
+    if (/^\d{20}\.checkpoint\.[0-9a-f-]{36}\.(?:json|parquet)$/.test(name)) newer = true
     const found = /^(\d{20})\.(?:(json)|checkpoint(?:\.(\d{10})\.(\d{10}))?\.parquet)$/.exec(name)
     if (!found) continue
     const version = Number(found[1])
@@ -134,7 +137,7 @@ export async function listLog(dir: string): Promise<Listing | null> {
   const checkpoints = [...single]
     .map(([version, files]) => ({ version, names: files }))
     .toSorted((a, b) => b.version - a.version)
-  return latest < 0 ? null : { commits, checkpoints, latest }
+  return latest < 0 ? null : { commits, checkpoints, latest, newer }
 }
 
 /**

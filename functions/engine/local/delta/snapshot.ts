@@ -147,6 +147,8 @@ async function beginning(
       table: tableOf(dir),
       feature: 'a log that begins with a checkpoint, read without DuckDB',
     })
+  if (listing.newer)
+    return fail('delta_unsupported', { table: tableOf(dir), feature: 'v2Checkpoint' })
   return corrupt(dir, `commits before version ${version} are missing`)
 }
 
