@@ -3,13 +3,33 @@
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { createMiddleware } from 'hono/factory'
+import { HTTPException } from 'hono/http-exception'
 import postgres from 'postgres'
 import { LakeForgeError } from '#core/errors.ts'
 import type { ErrorCode } from '#core/errors.ts'
 import { uuidv7 } from '#core/id.ts'
 import { authenticate } from './auth.ts'
 import type { AuthSettings } from './auth.ts'
+import { batches } from './batches.ts'
+import { bronzeConfigs } from './bronze-configs.ts'
+import { changes } from './changes.ts'
+import { computeProfiles } from './compute-profiles.ts'
+import { dqRules } from './dq-rules.ts'
+import { environments } from './environments.ts'
+import { goldConfigs } from './gold-configs.ts'
+import { groups } from './groups.ts'
+import { lineage } from './lineage.ts'
+import { logs } from './logs.ts'
+import { openApi } from './open-api.ts'
+import { rawConfigs } from './raw-configs.ts'
 import type { Ctx, Deps, Env } from './request.ts'
+import { ruleSets } from './rule-sets.ts'
+import { schedules } from './schedules.ts'
+import { silverConfigs } from './silver-configs.ts'
+import { sources } from './sources.ts'
+import { health, status } from './status.ts'
+import { tables } from './tables.ts'
+import { tokens } from './tokens.ts'
 
 /** A metadata file of thousands of tables fits; a body that would not is refused before it is read. */
 const BODY_BYTES = 32 * 1024 * 1024
@@ -38,7 +58,28 @@ export function createApp(deps: Deps | (() => Deps), auth: AuthSettings) {
         onError: (c) => problem(c as Ctx, new LakeForgeError('body_too_large')),
       }),
     )
+    .route('/api/health', health)
     .use('/api/*', authenticate(auth))
+    .route('/api/sources', sources)
+    .route('/api/groups', groups)
+    .route('/api/schedules', schedules)
+    .route('/api/compute-profiles', computeProfiles)
+    .route('/api/environments', environments)
+    .route('/api/raw-configs', rawConfigs)
+    .route('/api/bronze-configs', bronzeConfigs)
+    .route('/api/silver-configs', silverConfigs)
+    .route('/api/gold-configs', goldConfigs)
+    .route('/api/dq-rules', dqRules)
+    .route('/api/rule-sets', ruleSets)
+    .route('/api/tokens', tokens)
+    .route('/api/batches', batches)
+    .route('/api/logs', logs)
+    .route('/api/changes', changes)
+    .route('/api/lineage', lineage)
+    .route('/api/tables', tables)
+    .route('/api', status)
+
+  openApi(app)
 
   app.notFound((c) =>
     problem(c, new LakeForgeError('route_unknown', { method: c.req.method, path: c.req.path })),
@@ -79,7 +120,9 @@ function title(code: ErrorCode): string {
  */
 export function toLakeForgeError(error: unknown): LakeForgeError {
   if (error instanceof LakeForgeError) return error
-  if (error instanceof SyntaxError) return new LakeForgeError('json_invalid', {}, { cause: error })
+  // Hono's own validator says no more than that the body is malformed
+  if (error instanceof SyntaxError || (error instanceof HTTPException && error.status === 400))
+    return new LakeForgeError('json_invalid', {}, { cause: error })
   if (error instanceof postgres.PostgresError) {
     const constraint = error.constraint_name ?? ''
     const kind = (error.table_name ?? '').replaceAll('_', ' ')

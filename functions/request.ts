@@ -8,7 +8,10 @@ import type { FieldError } from '#core/errors.ts'
 import { messageOf } from '#core/fields.ts'
 import { TOKEN_ROLES } from '#core/token.ts'
 import type { Engine } from '#engine/engine.ts'
+import type { SourceDoor } from '#engine/source.ts'
 import type { Sql } from '#sql/db.ts'
+import type { DialectDoor } from './sql-check.ts'
+import type { Finding } from './status.ts'
 
 export const ROLES = TOKEN_ROLES
 export type Role = (typeof ROLES)[number]
@@ -23,6 +26,14 @@ export type Deps = {
   /** By name of the kind of engine; empty where none can run (Workers). */
   engines: Partial<Record<Engine['name'], Engine>>
   version: string
+  /** Opens the SQL dialect; null where it can't be had: SQL is then not saved. */
+  dialect: DialectDoor
+  /** Looks into sources; null where no engine runs. */
+  sources: SourceDoor | null
+  /** What only this machine can say of itself; absent on Workers. */
+  doctor?: () => Promise<Finding[]>
+  /** Tells the owner that there is work; absent where no owner runs in this process. */
+  nudge?: () => void
 }
 
 export type Env = { Variables: { deps: Deps; sql: Sql; actor: Actor; request_id: string } }

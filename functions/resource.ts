@@ -13,7 +13,7 @@ import type { Ctx, Env, Role } from './request.ts'
 /** The columns that every configured thing has beside its own. */
 export type Configured = { id: string; name: string; version: number; updated_at: Date }
 
-type Options<Create extends v.GenericSchema, Patch extends v.GenericSchema> = {
+type Options<Row, Create extends v.GenericSchema, Patch extends v.GenericSchema> = {
   /** Table of schema config, e.g. `source_group`. */
   table: string
   /** The word for it in errors and documentation, e.g. `group`. */
@@ -28,6 +28,8 @@ type Options<Create extends v.GenericSchema, Patch extends v.GenericSchema> = {
   group?: (row: v.InferOutput<Create>) => string | undefined
   /** Looks at the whole row before it is written, and answers what is derived from it (types from SQL). Throws to refuse. */
   derive?: (c: Ctx, row: v.InferOutput<Create>, id: string) => Promise<Record<string, unknown>>
+  /** After the row is written, in the same transaction: what follows from it elsewhere. `before` is null for a new row. */
+  after?: (c: Ctx, tx: Tx, row: Row, before: Row | null) => Promise<void>
   /** Columns that an answer leaves out. */
   hidden?: readonly string[]
 }
@@ -81,7 +83,7 @@ export function resource<
   Row extends Configured,
   Create extends v.GenericSchema<unknown, Record<string, unknown>>,
   Patch extends v.GenericSchema<unknown, Record<string, unknown>>,
->(options: Options<Create, Patch>) {
+>(options: Options<Row, Create, Patch>) {
   const { table, kind, filters = [], role = 'editor', hidden = [] } = options
   const ListQuery = v.object({
     ...PageQuery,
@@ -182,6 +184,7 @@ export function resource<
           const [made] = await tx<Row[]>`
             insert into config.${tx(table)} ${tx({ ...input, ...derived, id } as Record<string, unknown>)} returning *
           `
+          await options.after?.(c, tx, made!, null)
           return made!
         })
         c.header('etag', `"${row.version}"`)
@@ -222,7 +225,10 @@ export function resource<
             where id = ${id} and version = ${expected ?? before.version}
             returning *
           `
-          if (changed) return changed
+          if (changed) {
+            await options.after?.(c, tx, changed, before)
+            return changed
+          }
           await find(tx, id)
           return fail('version_conflict', { kind })
         })

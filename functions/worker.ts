@@ -13,6 +13,8 @@ function open(env: Bindings): Deps {
   return {
     sql: openDb(env.DATABASE_URL, { max: 5 }),
     engines: {},
+    dialect: () => import('#dialect/index.ts'),
+    sources: null,
     version: env.LAKEFORGE_VERSION ?? 'worker',
   }
 }

@@ -41,6 +41,12 @@ export const ERRORS = {
     message: 'The body is larger than 32 MiB.',
     hint: 'Send it in parts.',
   },
+  breaks_dependant: {
+    status: 409,
+    retry: false,
+    message: 'The table {table} would no longer work: {reason}',
+    hint: 'Change that table first, or together with this in one apply.',
+  },
   column_ambiguous: {
     status: 422,
     retry: false,
@@ -155,6 +161,12 @@ export const ERRORS = {
     message: 'The engine process ended in the middle of the step ({reason}).',
     hint: 'Most often the machine ran out of memory: lower the memory setting or max_parallel, then retry.',
   },
+  engine_unavailable: {
+    status: 503,
+    retry: false,
+    message: 'There is no engine here for {what}.',
+    hint: 'Ask a LakeForge that runs on Node and owns the lake.',
+  },
   engine_unsupported: {
     status: 422,
     retry: false,
@@ -202,6 +214,12 @@ export const ERRORS = {
     retry: false,
     message: 'This host or origin is not allowed here.',
     hint: 'Open LakeForge by the address that it printed at its start.',
+  },
+  idempotency_key_invalid: {
+    status: 422,
+    retry: false,
+    message: 'Idempotency-Key must be 1 to 255 characters.',
+    hint: 'Send a uuid, the same one with each repetition of the request.',
   },
   if_match_invalid: {
     status: 422,
@@ -281,6 +299,18 @@ export const ERRORS = {
     retry: true,
     message: '{host} did not take the message: {what}.',
     hint: "Check the address in the group's notify list.",
+  },
+  object_unknown: {
+    status: 422,
+    retry: false,
+    message: 'The source "{source}" has nothing called {object}.',
+    hint: 'Discover the source again, and pick one of its objects.',
+  },
+  object_unreadable: {
+    status: 422,
+    retry: false,
+    message: "{object} can't be read as it is: {reason}",
+    hint: 'Mend the object in the source, or leave it out.',
   },
   out_of_memory: {
     status: 507,
@@ -372,6 +402,12 @@ export const ERRORS = {
     retry: false,
     message: '{rows} rows of "{table}" have no value in their sequence.',
     hint: 'Send them away with a not_null rule on the sequence_by column.',
+  },
+  sql_check_unavailable: {
+    status: 503,
+    retry: false,
+    message: "SQL can't be checked here, so nothing was stored.",
+    hint: 'Save it through a LakeForge that runs on Node.',
   },
   sql_failed: {
     status: 422,

@@ -4,7 +4,7 @@ import { indexMetadata } from '#core/build-plan.ts'
 import type { MetadataIndex } from '#core/build-plan.ts'
 import { describeError } from '#core/errors.ts'
 import type { Schedule } from '#core/schedule.ts'
-import { dueRuns, nextRun } from '#core/schedule-time.ts'
+import { blackoutAt, dueRuns, nextRun } from '#core/schedule-time.ts'
 import type { Sql } from '#sql/db.ts'
 import { loadMetadata, planFrom } from './metadata.ts'
 import { createBatch } from './run.ts'
@@ -96,11 +96,12 @@ export async function claimDue(
           limit 1
         `
         let batch_id: string | null = null
-        if (fire === null && missed === 0) {
-          // A blackout has begun since: the run moves to its end, or is dropped by it
-        } else if (fire === null) skip(`missed ${missed} runs, and its schedule skips them`)
-        else if (open && schedule.overlap === 'skip') skip('the group was still running')
-        else {
+        // A blackout has begun since it was due: it is looked at again at the window's end
+        const held = fire === null && missed === 0
+        if (fire === null && missed > 0) skip(`missed ${missed} runs, and its schedule skips them`)
+        else if (fire !== null && open && schedule.overlap === 'skip')
+          skip('the group was still running')
+        else if (fire !== null) {
           const batch = await createBatch(tx, planned, {
             environment_id,
             trigger: 'schedule',
@@ -118,8 +119,8 @@ export async function claimDue(
         }
         await tx`
           update logging.schedule_state set
-            next_run_at = ${following},
-            last_due_at = ${fire === null && missed === 0 ? candidate.last_due_at : now},
+            next_run_at = ${held ? (blackoutAt(schedule, now) ?? following) : following},
+            last_due_at = ${held ? candidate.last_due_at : now},
             last_batch_id = coalesce(${batch_id}, last_batch_id),
             claimed_at = ${now},
             claimed_by = ${options.by ?? 'lakeforge'}

@@ -1,6 +1,5 @@
 // The API as this client sees it: its shapes, and every failure as one ApiError.
 import type { State } from '#core/batch.ts'
-import type { Zone } from '#core/plan.ts'
 
 export type Page<Row> = {
   items: Row[]
@@ -39,8 +38,6 @@ export type Batch = {
   /** A bigint as text. */
   seq: string
   state: State
-  /** A succeeded batch with warnings in some step. */
-  warned: boolean
   trigger: string
   attempt: number
   created_at: string
@@ -52,10 +49,10 @@ export type Batch = {
   rows_dropped: number
   error: Problem | null
   waiting_reason: string | null
-  cancel_requested_at: string | null
-  steps: number
-  steps_finished: number
+  plan_hash?: string
 }
+
+export type Zone = 'source' | 'raw' | 'bronze' | 'silver' | 'gold'
 
 export type Step = {
   id: string
@@ -66,10 +63,8 @@ export type Step = {
   state: State
   attempt: number
   depends_on: string[]
-  /** For a skipped step: the key of the step that failed first, or the id of the batch that took its input over. */
+  /** For a skipped step: the key of the step that failed first. */
   root_cause: string | null
-  /** What it waits for, or why it did not run. */
-  reason: string | null
   started_at: string | null
   finished_at: string | null
   duration_ms: number | null
@@ -94,8 +89,6 @@ export type Step = {
   watermark_to: string | null
   error: Problem | null
   warnings: string[]
-  /** Of the running attempt. */
-  progress: Progress | null
 }
 
 export type RuleRun = {
@@ -111,7 +104,6 @@ export type RuleRun = {
 
 export type BatchDetail = { batch: Batch; steps: Step[]; rules: RuleRun[] }
 
-export type Progress = { done: number; total: number | null; unit: 'rows' | 'bytes' | 'files' }
 export type Level = 'debug' | 'info' | 'warn' | 'error'
 export type LogEvent = {
   seq: number
@@ -119,7 +111,7 @@ export type LogEvent = {
   level: Level
   text: string
   at: string
-  progress?: Progress | null
+  progress?: { done: number; total: number | null; unit: 'rows' | 'bytes' | 'files' } | null
 }
 
 /** A failed call. `code` is the API's, or `offline` when there was no answer, `http_<status>` when it was no problem document. */

@@ -12,7 +12,6 @@ export function step(change: Partial<Step>): Step {
     state: 'succeeded',
     attempt: 1,
     depends_on: [],
-    reason: null,
     root_cause: null,
     started_at: null,
     finished_at: null,
@@ -38,7 +37,6 @@ export function step(change: Partial<Step>): Step {
     watermark_to: null,
     error: null,
     warnings: [],
-    progress: null,
     ...change,
   }
 }

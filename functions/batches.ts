@@ -1,0 +1,336 @@
+// Batches: what ran and what runs, live; and what a person can do with one.
+import { Hono } from 'hono'
+import { describeRoute } from 'hono-openapi'
+import { streamSSE } from 'hono/streaming'
+import * as v from 'valibot'
+import { BATCH_CAN, STATES } from '#core/batch.ts'
+import type { Batch, Step } from '#core/batch.ts'
+import { fail } from '#core/errors.ts'
+import { COUNTS } from '#engine/engine.ts'
+import { cancelBatch, retryBatch, retryPreview } from '#engine/run.ts'
+import type { Db } from '#sql/db.ts'
+import { decodeCursor, encodeCursor, need, PageQuery, validate } from './request.ts'
+import type { Ctx, Env } from './request.ts'
+
+const word = v.optional(v.pipe(v.string(), v.maxLength(200)))
+const time = v.optional(
+  v.pipe(v.string(), v.isoTimestamp('Give an ISO time: 2027-01-31T00:00:00Z.')),
+)
+const ListQuery = v.object({
+  ...PageQuery,
+  group: word,
+  environment: word,
+  state: v.optional(v.pipe(v.string(), v.maxLength(200))),
+  trigger: word,
+  code: word,
+  /** Batches that ran at some moment from `from` on, and before `to`. */
+  from: time,
+  to: time,
+})
+const DryRun = v.object({ dry_run: v.optional(v.picklist(['true', 'false'])) })
+const tags = ['batches']
+
+/** How often an open stream looks for something new, and how long it stays open at most. */
+const STREAM_POLL_MS = 300
+const STREAM_MAX_MS = 30 * 60_000
+
+export const batches = new Hono<Env>()
+  .get(
+    '/',
+    describeRoute({ tags, summary: 'List batches, newest first' }),
+    validate('query', ListQuery),
+    async (c) => {
+      need(c, 'viewer')
+      const sql = c.var.sql
+      const query = c.req.valid('query')
+      const limit = query.limit ?? 50
+      const cursor = decodeCursor(query.after, 1)
+      const states = query.state
+        ?.split(',')
+        .filter((each) => (STATES as readonly string[]).includes(each))
+      const matches = sql`
+      ${query.group ? sql`and (b.group_name = ${query.group} or b.group_id::text = ${query.group})` : sql``}
+      ${query.environment ? sql`and b.environment = ${query.environment}` : sql``}
+      ${states ? sql`and b.state = any (${states})` : sql``}
+      ${query.trigger ? sql`and b.trigger = ${query.trigger}` : sql``}
+      ${query.code ? sql`and b.error_code = ${query.code}` : sql``}
+      ${query.from ? sql`and coalesce(b.finished_at, now()) >= ${query.from}::timestamptz` : sql``}
+      ${query.to ? sql`and b.created_at < ${query.to}::timestamptz` : sql``}
+    `
+      const rows = await sql<BatchRow[]>`
+      select b.*, s.*
+      from logging.batch_run b
+      left join lateral (${sumOfSteps(sql)}) s on true
+      where ${cursor === null ? sql`true` : sql`b.id < ${cursor[0]!}::uuid`} ${matches}
+      order by b.id desc
+      limit ${limit + 1}
+    `
+      const items = rows.slice(0, limit).map(shownBatch)
+      const last = rows.length > limit ? items.at(-1) : undefined
+      const [total] = query.include?.split(',').includes('total')
+        ? await sql<{ count: number }[]>`
+          select count(*)::integer as count from logging.batch_run b where true ${matches}
+        `
+        : []
+      return c.json({
+        items,
+        next: last ? encodeCursor([last.id]) : null,
+        ...(total && { total: total.count }),
+      })
+    },
+  )
+  .get(
+    '/:id',
+    describeRoute({ tags, summary: 'A batch with its zones, tables, steps and rules' }),
+    async (c) => {
+      need(c, 'viewer')
+      const sql = c.var.sql
+      const batch = await find(sql, c.req.param('id'))
+      const steps = await sql<
+        Step[]
+      >`select * from logging.step_run where batch_id = ${batch.id} order by id`
+      const zones = await sql`
+      select * from logging.zone_run where batch_id = ${batch.id}
+      order by array_position(array['raw', 'bronze', 'silver', 'gold'], zone)
+    `
+      const tables =
+        await sql`select * from logging.table_run where batch_id = ${batch.id} order by name`
+      const rules = await sql`
+      select id, step_id, rule_id, name, target as table, "check", columns, on_fail, rows_checked, rows_failed, threshold, applied
+      from logging.dq_run where batch_id = ${batch.id}
+      order by rows_failed desc, target, name
+    `
+      return c.json({
+        batch,
+        zones: zones.map(numbers),
+        tables: tables.map(numbers),
+        steps: steps.map(shownStep),
+        rules: rules.map(numbers) as unknown as RuleRun[],
+      })
+    },
+  )
+  .get(
+    '/:id/plan',
+    describeRoute({ tags, summary: 'The plan and the run input of a batch' }),
+    async (c) => {
+      need(c, 'viewer')
+      const [row] = await c.var.sql<{ plan: unknown; input: unknown; hash: string }[]>`
+      select p.plan, p.hash, i.input
+      from logging.batch_run b
+      join config.plan p on p.hash = b.plan_hash
+      left join logging.run_input i on i.batch_id = b.id
+      where b.id = ${c.req.param('id')}
+    `
+      return c.json(row ?? fail('not_found', { kind: 'batch', name: c.req.param('id') }))
+    },
+  )
+  .post('/:id/cancel', describeRoute({ tags, summary: 'Ask a batch to stop' }), async (c) => {
+    const batch = await find(c.var.sql, c.req.param('id'))
+    need(c, 'operator', batch.group_id)
+    await cancelBatch(c.var.sql, batch.id, c.var.actor.name)
+    c.var.deps.nudge?.()
+    return c.json(await find(c.var.sql, batch.id), 202)
+  })
+  .post(
+    '/:id/retry',
+    describeRoute({
+      tags,
+      summary: 'Run what failed, was skipped or cancelled; a dry run lists it',
+    }),
+    validate('query', DryRun),
+    async (c) => {
+      const batch = await find(c.var.sql, c.req.param('id'))
+      need(c, 'operator', batch.group_id)
+      if (c.req.valid('query').dry_run === 'true')
+        return c.json({
+          batch_id: batch.id,
+          steps: (await retryPreview(c.var.sql, batch.id)).map((step) => step.key),
+        })
+      const steps = await retryBatch(c.var.sql, batch.id, c.var.actor.name)
+      c.var.deps.nudge?.()
+      return c.json({ batch_id: batch.id, steps }, 202)
+    },
+  )
+  .get(
+    '/:id/events',
+    describeRoute({
+      tags,
+      summary: 'What happens in a batch, as server-sent events; goes on after Last-Event-ID',
+    }),
+    async (c) => {
+      need(c, 'viewer')
+      const { id } = await find(c.var.sql, c.req.param('id'))
+      const last = Number(c.req.header('last-event-id') ?? c.req.query('after') ?? 0)
+      return streamSSE(c, (stream) =>
+        follow(c, stream, id, Number.isSafeInteger(last) && last > 0 ? last : 0),
+      )
+    },
+  )
+
+type Stream = Parameters<Parameters<typeof streamSSE>[1]>[0]
+
+/** Sends events in their order, changed steps and the batch's state, until the batch has ended and all is sent. */
+async function follow(c: Ctx, stream: Stream, id: string, after: number): Promise<void> {
+  const sql = c.var.sql
+  const until = Date.now() + STREAM_MAX_MS
+  const sent = new Map<string, string>()
+  let number = after
+  let batchSent = ''
+  while (!stream.aborted && Date.now() < until) {
+    // The state is read before the events: what was said before the end is sent before the end
+    const [batch] = await sql<BatchRow[]>`
+      select b.*, s.* from logging.batch_run b left join lateral (${sumOfSteps(sql)}) s on true where b.id = ${id}
+    `
+    if (!batch) return
+    const steps = await sql<
+      Step[]
+    >`select * from logging.step_run where batch_id = ${id} order by id`
+    const events = await sql<
+      {
+        number: string
+        step: string | null
+        level: string
+        text: string
+        at: Date
+        progress: unknown
+      }[]
+    >`
+      select number, step, level, text, at, progress from logging.event
+      where batch_id = ${id} and number > ${number} order by number limit 1000
+    `
+    for (const event of events) {
+      number = Number(event.number)
+      await stream.writeSSE({
+        id: event.number,
+        event: 'log',
+        data: JSON.stringify({ ...event, number: undefined, seq: number }),
+      })
+    }
+    for (const step of steps) {
+      const data = JSON.stringify(shownStep(step))
+      if (sent.get(step.id) === data) continue
+      sent.set(step.id, data)
+      await stream.writeSSE({ event: 'step', data })
+    }
+    const data = JSON.stringify(shownBatch(batch))
+    if (data !== batchSent) {
+      batchSent = data
+      await stream.writeSSE({ event: 'batch', data })
+    }
+    if (batch.finished_at !== null && events.length === 0) {
+      await stream.writeSSE({ event: 'end', data: JSON.stringify({ state: batch.state }) })
+      return
+    }
+    await stream.sleep(STREAM_POLL_MS)
+  }
+}
+
+export type RuleRun = {
+  id: string
+  step_id: string
+  rule_id: string
+  name: string
+  table: string
+  check: string
+  columns: string[]
+  on_fail: 'warn' | 'drop' | 'quarantine' | 'fail'
+  rows_checked: number
+  rows_failed: number
+  threshold: number
+  applied: boolean
+}
+
+type Sums = {
+  rows_read: string | null
+  rows_written: string | null
+  rows_quarantined: string | null
+  rows_dropped: string | null
+  steps: number
+  steps_finished: number
+}
+type BatchRow = Batch & Sums
+
+function sumOfSteps(sql: Db) {
+  return sql`
+    select
+      sum(rows_read)::bigint as rows_read,
+      sum(rows_written)::bigint as rows_written,
+      sum(rows_quarantined)::bigint as rows_quarantined,
+      sum(rows_dropped)::bigint as rows_dropped,
+      count(*)::integer as steps,
+      (count(*) filter (where finished_at is not null))::integer as steps_finished
+    from logging.step_run where batch_id = b.id
+  `
+}
+
+/** A batch as the API shows it: counts as numbers, the error as one thing, and what can be done with it now. */
+export function shownBatch(row: BatchRow) {
+  const {
+    error_code,
+    error_message,
+    error_hint,
+    handle: _handle,
+    idempotency_key: _key,
+    reason,
+    ...rest
+  } = row
+  return {
+    ...rest,
+    rows_read: Number(row.rows_read ?? 0),
+    rows_written: Number(row.rows_written ?? 0),
+    rows_quarantined: Number(row.rows_quarantined ?? 0),
+    rows_dropped: Number(row.rows_dropped ?? 0),
+    waiting_reason: reason,
+    error:
+      error_code === null
+        ? null
+        : { code: error_code, message: error_message ?? '', hint: error_hint ?? '' },
+    can: BATCH_CAN[row.state],
+  }
+}
+
+/** A step as the API shows it: counts as numbers, the error as one thing. */
+export function shownStep(row: Step) {
+  const { error_code, error_message, error_hint, error_retry, ...rest } = row
+  return {
+    ...rest,
+    table: row.name,
+    ...(Object.fromEntries(COUNTS.map((name) => [name, Number(row[name])])) as Record<
+      (typeof COUNTS)[number],
+      number
+    >),
+    duration_ms: row.duration_ms === null ? null : Number(row.duration_ms),
+    delta_version_before:
+      row.delta_version_before === null ? null : Number(row.delta_version_before),
+    delta_version_after: row.delta_version_after === null ? null : Number(row.delta_version_after),
+    error:
+      error_code === null
+        ? null
+        : {
+            code: error_code,
+            message: error_message ?? '',
+            hint: error_hint ?? '',
+            retry: error_retry ?? false,
+          },
+  }
+}
+
+/** Counts of a row as numbers: they stay far below 2^53. */
+export function numbers(row: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(row).map(([key, value]) => [
+      key,
+      /^(rows_|bytes_|files_rewritten$|duration_ms$|delta_version_|size$)/.test(key) &&
+      value !== null
+        ? Number(value)
+        : value,
+    ]),
+  )
+}
+
+async function find(sql: Db, id: string) {
+  const [row] = await sql<BatchRow[]>`
+    select b.*, s.* from logging.batch_run b left join lateral (${sumOfSteps(sql)}) s on true where b.id = ${id}
+  `
+  return row ? shownBatch(row) : fail('not_found', { kind: 'batch', name: id })
+}

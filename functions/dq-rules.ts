@@ -1,0 +1,35 @@
+// Checks on the rows of tables.
+import { DqRuleCreate, DqRulePatch } from '#core/dq-rule.ts'
+import type { DqRule } from '#core/dq-rule.ts'
+import { fail } from '#core/errors.ts'
+import { ROLES } from './request.ts'
+import type { Ctx } from './request.ts'
+import { resource } from './resource.ts'
+import { checkRule } from './sql-check.ts'
+
+export const dqRules = resource<DqRule, typeof DqRuleCreate, typeof DqRulePatch>({
+  table: 'dq_rule',
+  kind: 'rule',
+  create: DqRuleCreate,
+  patch: DqRulePatch,
+  filters: ['target', 'check', 'status', 'on_fail', 'origin'],
+  derive: async (c, row) => {
+    await checkRule(c.var.sql, c.var.deps.dialect, row)
+    await mayApprove(c, row.status)
+    return {}
+  },
+})
+
+/** Where the default environment asks for approval, only an approver makes a rule that runs. */
+async function mayApprove(c: Ctx, status: DqRule['status']): Promise<void> {
+  if (status !== 'approved' || ROLES.indexOf(c.var.actor.role) >= ROLES.indexOf('approver')) return
+  const [asks] = await c.var.sql`
+    select from config.environment where is_default and rules_need_approval
+  `
+  if (asks)
+    fail(
+      'forbidden',
+      { role: 'approver' },
+      { hint: 'Save the rule as proposed; an approver decides.' },
+    )
+}

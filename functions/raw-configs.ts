@@ -1,0 +1,22 @@
+// Objects of sources, taken to raw.
+import { RawConfigCreate, RawConfigPatch } from '#core/raw-config.ts'
+import type { RawConfig } from '#core/raw-config.ts'
+import { resource } from './resource.ts'
+import { checkRaw, rederive, tablesOfRaw } from './sql-check.ts'
+
+export const rawConfigs = resource<RawConfig, typeof RawConfigCreate, typeof RawConfigPatch>({
+  table: 'raw_config',
+  kind: 'raw config',
+  create: RawConfigCreate,
+  patch: RawConfigPatch,
+  filters: ['source_id', 'group_id', 'read_mode', 'format'],
+  group: (row) => row.group_id,
+  derive: async (c, row) => {
+    await checkRaw(c.var.sql, row)
+    return {}
+  },
+  after: async (c, tx, row, before) => {
+    if (before && JSON.stringify(before.columns) !== JSON.stringify(row.columns))
+      await rederive(tx, c.var.deps.dialect, await tablesOfRaw(tx, row.id))
+  },
+})

@@ -1,0 +1,269 @@
+// What is checked and derived when metadata with SQL in it is saved: types, inputs and lineage of silver and gold tables, rules
+// against the columns that they look at; and the same again for every table downstream of a change.
+import type * as Dialect from '#dialect/index.ts'
+import { indexMetadata, silverQuery } from '#core/build-plan.ts'
+import type { BronzeConfig } from '#core/bronze-config.ts'
+import { rawFaults } from '#core/extractors.ts'
+import { fail, LakeForgeError } from '#core/errors.ts'
+import type { DqRuleCreate } from '#core/dq-rule.ts'
+import type { GoldConfig, GoldConfigCreate } from '#core/gold-config.ts'
+import type { PlanColumn } from '#core/plan.ts'
+import type { RawConfig, RawConfigCreate } from '#core/raw-config.ts'
+import type { RuleSetCreate } from '#core/rule-set.ts'
+import type { SilverConfig, SilverConfigCreate } from '#core/silver-config.ts'
+import type { Source } from '#core/source.ts'
+import type { Derived } from '#core/table-config.ts'
+import type { Db, Tx } from '#sql/db.ts'
+
+/** The dialect, or null where it can't be loaded: SQL is then refused, never stored unchecked. */
+export type DialectDoor = (() => Promise<typeof Dialect>) | null
+
+/** Columns that the query carries beside those of the table. */
+const MARKS = new Set(['__keep', '__sequence', '__delete'])
+
+async function open(door: DialectDoor): Promise<typeof Dialect> {
+  return door ? door() : fail('sql_check_unavailable')
+}
+
+/**
+ * The columns of tables that some config writes, LakeForge's own among them; a name that nothing writes is left out.
+ * Reads only the rows of these tables.
+ */
+export async function tableColumns(
+  db: Db,
+  tables: readonly string[],
+): Promise<Map<string, PlanColumn[]>> {
+  if (tables.length === 0) return new Map()
+  const bronze_configs = await db<BronzeConfig[]>`
+    select * from config.bronze_config where target = any (${tables as string[]})
+  `
+  const raw_configs = await db<RawConfig[]>`
+    select * from config.raw_config where id = any (${bronze_configs.map((each) => each.raw_id)}::uuid[])
+  `
+  const sources = await db<Source[]>`
+    select * from config.source where id = any (${raw_configs.map((each) => each.source_id)}::uuid[])
+  `
+  const silver_configs = await db<SilverConfig[]>`
+    select * from config.silver_config where target = any (${tables as string[]})
+  `
+  const gold_configs = await db<GoldConfig[]>`
+    select * from config.gold_config where target = any (${tables as string[]})
+  `
+  return indexMetadata({
+    version: '0',
+    sources,
+    groups: [],
+    raw_configs,
+    bronze_configs,
+    silver_configs,
+    gold_configs,
+    dq_rules: [],
+    rule_sets: [],
+  }).columns
+}
+
+async function relations(db: Db, tables: readonly string[]): Promise<Dialect.Relation[]> {
+  const columns = await tableColumns(db, tables)
+  return [...columns].map(([name, list]) => ({ name, columns: list }))
+}
+
+type Checked = { columns: PlanColumn[]; derived: Derived }
+
+/** Types, inputs and lineage of a silver table. @throws the dialect's errors, each with the field that it stands in */
+export async function checkSilver(
+  db: Db,
+  door: DialectDoor,
+  config: SilverConfigCreate | SilverConfig,
+): Promise<Checked> {
+  const tables = [...new Set([...config.from, ...config.joins.map((join) => join.table)])]
+  const known = await relations(db, tables)
+  for (const table of tables)
+    if (!known.some((each) => each.name === table))
+      fail('table_unknown', { table, line: 1, column: 1 })
+  const { analyzeQuery, DIALECT_VERSION } = await open(door)
+  const first = known.find((each) => each.name === config.from[0])!
+  const query = silverQuery(config, first.columns as PlanColumn[])
+  const found = await analyzeQuery(query, known)
+  const typeOf = (name: string) => found.columns.find((each) => each.name === name)?.type ?? null
+  for (const [mark, field] of [
+    ['__keep', 'where'],
+    ['__delete', 'delete_when'],
+  ] as const) {
+    const type = typeOf(mark)
+    if (type !== null && type !== 'boolean') wrong(field, `A condition is boolean, not ${type}.`)
+  }
+  const columns = found.columns.filter((each) => !MARKS.has(each.name))
+  const names = new Set(columns.map((each) => each.name))
+  for (const key of config.keys) if (!names.has(key)) wrong('keys', `There is no column ${key}.`)
+  if (config.load_type === 'merge' && config.sequence_by !== null && !names.has(config.sequence_by))
+    wrong(
+      'sequence_by',
+      'For merge it is one of the columns of the table, so that a late row can be told.',
+    )
+  return {
+    columns,
+    derived: {
+      dialect_version: String(DIALECT_VERSION),
+      inputs: found.inputs,
+      lineage: found.lineage
+        .filter((each) => !MARKS.has(each.column))
+        .map(({ column, from }) => ({
+          column,
+          from: from.map((each) => ({ table: each.table, column: each.column })),
+        })),
+      sequence_type: typeOf('__sequence'),
+    },
+  }
+}
+
+/** Types, inputs and lineage of a gold table. @throws the dialect's errors, each with line and column */
+export async function checkGold(
+  db: Db,
+  door: DialectDoor,
+  config: GoldConfigCreate | GoldConfig,
+): Promise<Checked> {
+  // Whatever looks like schema.table in the text is looked up; what the query really reads the dialect says
+  const named = [...config.query.matchAll(/`?(\w+)`?\s*\.\s*`?(\w+)`?/g)].map((match) =>
+    `${match[1]}.${match[2]}`.toLowerCase(),
+  )
+  const known = await relations(db, [...new Set(named)])
+  const { analyzeQuery, DIALECT_VERSION } = await open(door)
+  const found = await analyzeQuery(config.query, known)
+  if (found.inputs.includes(config.target)) wrong('query', 'A table cannot be made from itself.')
+  return {
+    columns: found.columns,
+    derived: {
+      dialect_version: String(DIALECT_VERSION),
+      inputs: found.inputs,
+      lineage: found.lineage.map(({ column, from }) => ({
+        column,
+        from: from.map((each) => ({ table: each.table, column: each.column })),
+      })),
+    },
+  }
+}
+
+type RuleText = Pick<DqRuleCreate, 'check' | 'columns' | 'options' | 'filter'>
+
+/** A rule against the columns of its table. @throws validation_failed, or the dialect's errors */
+export async function checkRule(
+  db: Db,
+  door: DialectDoor,
+  rule: RuleText & { target: string },
+): Promise<void> {
+  const tables = [
+    rule.target,
+    ...(rule.check === 'referential' ? [String(rule.options.table)] : []),
+  ]
+  const known = await tableColumns(db, tables)
+  const columns =
+    known.get(rule.target) ?? fail('table_unknown', { table: rule.target, line: 1, column: 1 })
+  const has = (list: PlanColumn[], name: string) => list.some((each) => each.name === name)
+  for (const [index, name] of rule.columns.entries())
+    if (!has(columns, name)) wrong(`columns.${index}`, `${rule.target} has no column ${name}.`)
+  if (rule.check === 'referential') {
+    const table = String(rule.options.table)
+    const there = known.get(table) ?? wrong('options.table', `Nothing writes the table ${table}.`)
+    for (const name of rule.options.columns as string[])
+      if (!has(there, name)) wrong('options.columns', `${table} has no column ${name}.`)
+  }
+  if (rule.filter === null && rule.check !== 'expression' && rule.check !== 'regex') return
+  const { analyzeExpression } = await open(door)
+  if (rule.filter !== null) await analyzeExpression(rule.filter, columns, { boolean: true })
+  if (rule.check === 'expression')
+    await analyzeExpression(String(rule.options.expression), columns, { boolean: true })
+  if (rule.check === 'regex') {
+    const column = columns.find((each) => each.name === rule.columns[0])
+    if (column && column.type !== 'string')
+      wrong('columns.0', `A pattern looks at text, not ${column.type}.`)
+    // The dialect knows which patterns Java and RE2 read alike
+    const pattern = String(rule.options.pattern).replaceAll('\\', '\\\\').replaceAll("'", "\\'")
+    await analyzeExpression(`\`${rule.columns[0]}\` rlike '${pattern}'`, columns, { boolean: true })
+  }
+}
+
+/** Rules of a set are checked for form when it is saved; against columns where a table is attached, when a plan is made. */
+export async function checkRuleSet(door: DialectDoor, set: RuleSetCreate): Promise<void> {
+  if (set.rules.some((rule) => rule.filter !== null || rule.check === 'expression'))
+    await open(door)
+}
+
+/** A raw config against the kind of its source. */
+export async function checkRaw(db: Db, config: RawConfigCreate): Promise<void> {
+  const [source] = await db<{ kind: string }[]>`
+    select kind from config.source where id = ${config.source_id}
+  `
+  if (!source)
+    fail('reference_unknown', { kind: 'raw config', constraint: 'raw_config_source_id_fk' })
+  const faults = [...rawFaults(source.kind, config)]
+  if (faults.length > 0)
+    fail(
+      'validation_failed',
+      {},
+      { errors: faults.map(({ path, message }) => ({ path: path.join('.'), message })) },
+    )
+}
+
+/**
+ * After a change of the columns of `tables`: derives every table downstream anew, level by level, in the same transaction.
+ * @throws breaks_dependant naming the first table that no longer compiles
+ */
+export async function rederive(
+  tx: Tx,
+  door: DialectDoor,
+  tables: readonly string[],
+): Promise<string[]> {
+  const touched: string[] = []
+  let level = [...tables]
+  for (let depth = 0; level.length > 0 && depth < 100; depth++) {
+    const readers = await tx<{ reader_kind: string; reader_id: string }[]>`
+      select distinct reader_kind, reader_id from config.input where target = any (${level})
+    `
+    const ids = (kind: string) =>
+      readers.filter((each) => each.reader_kind === kind).map((each) => each.reader_id)
+    const next: string[] = []
+    const save = async (
+      table: 'silver_config' | 'gold_config',
+      config: SilverConfig | GoldConfig,
+      check: () => Promise<Checked>,
+    ) => {
+      const found = await check().catch((error: unknown) => {
+        if (!(error instanceof LakeForgeError)) throw error
+        return fail(
+          'breaks_dependant',
+          { table: config.target, reason: error.message },
+          { cause: error, errors: error.errors },
+        )
+      })
+      if (JSON.stringify(found.columns) === JSON.stringify(config.columns)) return
+      await tx`
+        update config.${tx(table)} set ${tx(found as unknown as Record<string, unknown>)} where id = ${config.id}
+      `
+      touched.push(config.target)
+      next.push(config.target)
+    }
+    const silvers = await tx<SilverConfig[]>`
+      select * from config.silver_config where id = any (${ids('silver_config')}::uuid[]) order by target
+    `
+    for (const config of silvers)
+      await save('silver_config', config, () => checkSilver(tx, door, config))
+    const golds = await tx<GoldConfig[]>`
+      select * from config.gold_config where id = any (${ids('gold_config')}::uuid[]) order by target
+    `
+    for (const config of golds) await save('gold_config', config, () => checkGold(tx, door, config))
+    level = next
+  }
+  return touched
+}
+
+/** Tables that a raw config feeds. */
+export async function tablesOfRaw(db: Db, raw_id: string): Promise<string[]> {
+  const rows = await db<{ target: string }[]>`
+    select distinct target from config.bronze_config where raw_id = ${raw_id}
+  `
+  return rows.map((row) => row.target)
+}
+
+function wrong(path: string, message: string): never {
+  return fail('validation_failed', {}, { errors: [{ path, message }] })
+}

@@ -1,0 +1,206 @@
+// Tables as people look at them: what there is, rows, quarantined rows, versions, profiles.
+import { Hono } from 'hono'
+import { describeRoute } from 'hono-openapi'
+import * as v from 'valibot'
+import { fail } from '#core/errors.ts'
+import { quoteTableDuckdb, TABLE_NAME } from '#core/names.ts'
+import type { QueryResult } from '#engine/engine.ts'
+import type { Db } from '#sql/db.ts'
+import { numbers } from './batches.ts'
+import { decodeCursor, encodeCursor, need, PageQuery, ROLES, validate } from './request.ts'
+import type { Ctx, Env } from './request.ts'
+
+const word = v.optional(v.pipe(v.string(), v.maxLength(300)))
+const ListQuery = v.object({
+  ...PageQuery,
+  zone: v.optional(v.picklist(['bronze', 'silver', 'gold'])),
+  q: word,
+  group: word,
+})
+const RowsQuery = v.object({
+  environment: word,
+  version: v.optional(v.pipe(v.string(), v.regex(/^\d{1,9}$/), v.transform(Number))),
+  limit: v.optional(
+    v.pipe(v.string(), v.regex(/^\d{1,4}$/), v.transform(Number), v.minValue(1), v.maxValue(1000)),
+  ),
+})
+const EnvironmentQuery = v.object({ environment: word, ...PageQuery })
+const tags = ['tables']
+const QUERY_MS = 30_000
+export const MASK = '•••'
+
+export const tables = new Hono<Env>()
+  .get(
+    '/',
+    describeRoute({ tags, summary: 'Every table that some config writes, with its last step' }),
+    validate('query', ListQuery),
+    async (c) => {
+      need(c, 'viewer')
+      const sql = c.var.sql
+      const { after, limit = 50, zone, q, group } = c.req.valid('query')
+      const cursor = decodeCursor(after, 1)
+      const rows = await sql<{ name: string }[]>`
+      select t.name, t.zone, g.name as "group", s.state, s.batch_id, s.finished_at, s.rows_read, s.rows_written, s.rows_quarantined,
+        s.rows_dropped, s.delta_version_after, s.content_hash
+      from config.target t
+      left join lateral (
+        select group_id from config.silver_config where target = t.name
+        union all
+        select group_id from config.gold_config where target = t.name
+        union all
+        select r.group_id from config.bronze_config b join config.raw_config r on r.id = b.raw_id where b.target = t.name
+        limit 1
+      ) own on true
+      left join config.source_group g on g.id = own.group_id
+      left join lateral (select * from logging.step_run where name = t.name order by id desc limit 1) s on true
+      where ${cursor === null ? sql`true` : sql`t.name > ${cursor[0]!}`}
+        ${zone ? sql`and t.zone = ${zone}` : sql``}
+        ${q ? sql`and t.name like ${`%${q.replace(/[\\%_]/g, '\\$&')}%`}` : sql``}
+        ${group ? sql`and g.name = ${group}` : sql``}
+      order by t.name limit ${limit + 1}
+    `
+      const items = rows.slice(0, limit)
+      const last = rows.length > limit ? items.at(-1) : undefined
+      return c.json({ items: items.map(numbers), next: last ? encodeCursor([last.name]) : null })
+    },
+  )
+  .get(
+    '/:name/preview',
+    describeRoute({ tags, summary: 'Some rows of a table, of any version' }),
+    validate('query', RowsQuery),
+    async (c) => c.json(await rowsOf(c, tableName(c), c.req.valid('query'))),
+  )
+  .get(
+    '/:name/quarantine',
+    describeRoute({ tags, summary: 'Rows in quarantine, with the rules that they failed' }),
+    validate('query', RowsQuery),
+    async (c) => {
+      const name = tableName(c)
+      try {
+        return c.json(await rowsOf(c, `${name}_quarantine`, c.req.valid('query'), name))
+      } catch (error) {
+        // A quarantine that no row has ever gone to isn't there yet: that is good news, not an error
+        if ((error as { code?: string }).code !== 'table_missing') throw error
+        return c.json({ columns: [], rows: [], truncated: false, versions: {} })
+      }
+    },
+  )
+  .get(
+    '/:name/history',
+    describeRoute({ tags, summary: 'Batches that changed the table, newest first' }),
+    validate('query', EnvironmentQuery),
+    async (c) => {
+      need(c, 'viewer')
+      const sql = c.var.sql
+      const { environment, after, limit = 50 } = c.req.valid('query')
+      const cursor = decodeCursor(after, 1)
+      const rows = await sql<{ id: string }[]>`
+      select s.id, s.batch_id, b.seq, s.state, s.delta_version_before, s.delta_version_after, s.content_hash, s.rows_read,
+        s.rows_written, s.rows_inserted, s.rows_updated, s.rows_deleted, s.rows_quarantined, s.input_versions, s.finished_at
+      from logging.step_run s join logging.batch_run b on b.id = s.batch_id
+      where s.name = ${tableName(c)}
+        and b.environment = ${await environmentName(sql, environment)}
+        and s.delta_version_after is distinct from s.delta_version_before
+        and s.finished_at is not null
+        ${cursor === null ? sql`` : sql`and s.id < ${cursor[0]!}::uuid`}
+      order by s.id desc limit ${limit + 1}
+    `
+      const items = rows.slice(0, limit)
+      const last = rows.length > limit ? items.at(-1) : undefined
+      return c.json({ items: items.map(numbers), next: last ? encodeCursor([last.id]) : null })
+    },
+  )
+  .get(
+    '/:name/profile',
+    describeRoute({
+      tags,
+      summary: 'What each column looked like in the last batch that wrote it',
+    }),
+    validate('query', EnvironmentQuery),
+    async (c) => {
+      need(c, 'viewer')
+      const name = tableName(c)
+      const sql = c.var.sql
+      const hidden = await hiddenColumns(c, name)
+      const items = await sql<{ column: string; min: string | null; max: string | null }[]>`
+      select "column", rows::float8 as rows, nulls::float8 as nulls, "distinct"::float8 as "distinct", sampled::float8 as sampled,
+        min, max, batch_id, created_at
+      from logging.column_profile
+      where step_id = (
+        select p.step_id from logging.column_profile p
+        join logging.batch_run b on b.id = p.batch_id
+        where p.target = ${name} and b.environment = ${await environmentName(sql, c.req.valid('query').environment)}
+        order by p.batch_id desc, p.step_id desc limit 1
+      )
+      order by "column"
+    `
+      return c.json({
+        items: items.map((item) =>
+          hidden.has(item.column)
+            ? { ...item, min: item.min && MASK, max: item.max && MASK }
+            : item,
+        ),
+        next: null,
+      })
+    },
+  )
+
+async function rowsOf(
+  c: Ctx,
+  name: string,
+  query: v.InferOutput<typeof RowsQuery>,
+  policiesOf = name,
+): Promise<QueryResult> {
+  need(c, 'viewer')
+  const engine = c.var.deps.engines.local ?? fail('engine_unavailable', { what: 'reading tables' })
+  const result = await engine.query({
+    environment: await environmentName(c.var.sql, query.environment),
+    sql: `select * from ${quoteTableDuckdb(name)}`,
+    tables: [{ table: name, version: query.version ?? null }],
+    limit: query.limit ?? 50,
+    timeout_ms: QUERY_MS,
+  })
+  return masked(result, await hiddenColumns(c, policiesOf))
+}
+
+/** The same result with the values of these columns masked; nulls stay nulls. */
+export function masked(result: QueryResult, hidden: ReadonlySet<string>): QueryResult {
+  const at = result.columns.map((column) => hidden.has(column.name))
+  if (!at.includes(true)) return result
+  return {
+    ...result,
+    rows: result.rows.map((row) =>
+      row.map((value, index) => (at[index] && value !== null ? MASK : value)),
+    ),
+  }
+}
+
+/** Columns of a table tagged as personal, unless the role may see them. */
+export async function hiddenColumns(c: Ctx, table: string): Promise<Set<string>> {
+  if (ROLES.indexOf(c.var.actor.role) >= ROLES.indexOf('admin')) return new Set()
+  const rows = await c.var.sql<{ name: string }[]>`
+    select coalesce(policy ->> 'rename', policy ->> 'column') as name
+    from (
+      select column_policies from config.bronze_config where target = ${table}
+      union all
+      select column_policies from config.silver_config where target = ${table}
+      union all
+      select column_policies from config.gold_config where target = ${table}
+    ) own, jsonb_array_elements(own.column_policies) as policy
+    where (policy ->> 'pii')::boolean
+  `
+  return new Set(rows.map((row) => row.name))
+}
+
+/** @throws environment_unknown */
+export async function environmentName(sql: Db, name: string | undefined): Promise<string> {
+  const [row] = await sql<{ name: string }[]>`
+    select name from config.environment where ${name === undefined ? sql`is_default` : sql`name = ${name}`}
+  `
+  return row?.name ?? fail('environment_unknown', { name: name ?? '(default)' })
+}
+
+function tableName(c: Ctx): string {
+  const name = c.req.param('name') ?? ''
+  return TABLE_NAME.test(name) ? name : fail('name_invalid', { name: name.slice(0, 200) })
+}
