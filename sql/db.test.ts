@@ -38,6 +38,17 @@ describe('values', () => {
     expect(row!.json).toEqual({ a: [1, null] })
   })
 
+  it('takes JSON as a value or as text, and never encodes it twice', async () => {
+    const value = { a: ['"', true, null], b: 'x' }
+    const text = JSON.stringify(value)
+    const [row] = await sql`
+      select ${text}::json as a, ${text}::jsonb as b, ${value as never}::jsonb as c, ${sql.json(value)} as d`
+    expect(row).toEqual({ a: value, b: value, c: value, d: value })
+    await sql`create table public.documents (a json, b jsonb)`
+    await sql`insert into public.documents ${sql({ a: value, b: [value] } as never)}`
+    expect(await sql`select * from public.documents`).toEqual([{ a: value, b: [value] }])
+  })
+
   it('names the violated constraint', async () => {
     await sql`create table public.named (a integer constraint named_a_check check (a > 0))`
     await expect(sql`insert into public.named values (0)`).rejects.toMatchObject({

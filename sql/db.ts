@@ -4,7 +4,10 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import postgres from 'postgres'
 import { fail } from '#core/errors.ts'
 
-/** A client. bigint, numeric, date and timestamp arrive as strings, timestamptz as Date (our columns hold milliseconds). */
+/**
+ * A client. bigint, numeric, date and timestamp arrive as strings, timestamptz as Date (our columns hold milliseconds). For json
+ * and jsonb give a value, or its JSON as text.
+ */
 export type Sql = postgres.Sql
 /** What `sql.begin` hands to its function. */
 export type Tx = postgres.TransactionSql
@@ -46,6 +49,13 @@ export const CLIENT_OPTIONS = {
   // date and timestamp have no time zone: a Date would shift them
   types: {
     day: { to: 1082, from: [1082, 1114], serialize: String, parse: (text: string) => text },
+    // A string for json or jsonb is JSON text. postgres.js would encode it once more, and store it without a word
+    json: {
+      to: 3802,
+      from: [114, 3802],
+      serialize: (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value)),
+      parse: (text: string) => JSON.parse(text) as unknown,
+    },
   },
   onnotice: () => {},
 } satisfies postgres.Options<Record<string, postgres.PostgresType>>

@@ -247,12 +247,25 @@ function silverStep(index: MetadataIndex, group: Group, config: SilverConfig): S
     has_delete: config.delete_when !== null,
     has_sequence: config.sequence_by !== null,
     sequence_type: config.derived?.sequence_type ?? null,
+    sequence_column: sequenceColumn(config),
     load_type: config.load_type,
     keys: config.keys,
     dedupe: config.dedupe,
     inputs: inputs(index, group, config.target, tables),
     lineage: (config.derived?.lineage ?? []).map(({ column, from }) => ({ column, from })),
   }
+}
+
+/** The output column that holds what `sequence_by` says; null when none does. Save refuses that for a merge. */
+export function sequenceColumn(
+  config: Pick<SilverConfig, 'sequence_by' | 'columns' | 'select'>,
+): string | null {
+  if (config.sequence_by === null) return null
+  const plain = (sql: string) => sql.trim().replace(/^`(.*)`$/, '$1')
+  const wanted = plain(config.sequence_by)
+  const named = config.columns.find(({ name }) => name.toLowerCase() === wanted.toLowerCase())
+  const selected = config.select.find(({ expression }) => plain(expression) === wanted)
+  return named?.name ?? selected?.name ?? null
 }
 
 function goldStep(index: MetadataIndex, group: Group, config: GoldConfig): GoldStep {

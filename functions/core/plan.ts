@@ -114,6 +114,8 @@ export const SilverStep = v.object({
   has_sequence: v.boolean(),
   /** Type of `__sequence`; null without sequence_by. */
   sequence_type: v.nullable(text),
+  /** The output column that `__sequence` is; null when it is none. A merge needs it: it tells a target row's sequence. */
+  sequence_column: v.nullable(text),
   load_type: v.picklist(['append', 'replace', 'merge', 'scd2', 'cdc', 'snapshot']),
   keys: names,
   dedupe: v.boolean(),

@@ -1,5 +1,6 @@
 // The API as this client sees it: its shapes, and every failure as one ApiError.
 import type { State } from '#core/batch.ts'
+import type { Zone } from '#core/plan.ts'
 
 export type Page<Row> = {
   items: Row[]
@@ -38,6 +39,8 @@ export type Batch = {
   /** A bigint as text. */
   seq: string
   state: State
+  /** A succeeded batch with warnings in some step. */
+  warned: boolean
   trigger: string
   attempt: number
   created_at: string
@@ -49,10 +52,10 @@ export type Batch = {
   rows_dropped: number
   error: Problem | null
   waiting_reason: string | null
-  plan_hash?: string
+  cancel_requested_at: string | null
+  steps: number
+  steps_finished: number
 }
-
-export type Zone = 'source' | 'raw' | 'bronze' | 'silver' | 'gold'
 
 export type Step = {
   id: string
@@ -63,8 +66,10 @@ export type Step = {
   state: State
   attempt: number
   depends_on: string[]
-  /** For a skipped step: the key of the step that failed first. */
+  /** For a skipped step: the key of the step that failed first, or the id of the batch that took its input over. */
   root_cause: string | null
+  /** What it waits for, or why it did not run. */
+  reason: string | null
   started_at: string | null
   finished_at: string | null
   duration_ms: number | null
@@ -89,6 +94,8 @@ export type Step = {
   watermark_to: string | null
   error: Problem | null
   warnings: string[]
+  /** Of the running attempt. */
+  progress: Progress | null
 }
 
 export type RuleRun = {
@@ -104,6 +111,7 @@ export type RuleRun = {
 
 export type BatchDetail = { batch: Batch; steps: Step[]; rules: RuleRun[] }
 
+export type Progress = { done: number; total: number | null; unit: 'rows' | 'bytes' | 'files' }
 export type Level = 'debug' | 'info' | 'warn' | 'error'
 export type LogEvent = {
   seq: number
@@ -111,7 +119,7 @@ export type LogEvent = {
   level: Level
   text: string
   at: string
-  progress?: { done: number; total: number | null; unit: 'rows' | 'bytes' | 'files' } | null
+  progress?: Progress | null
 }
 
 /** A failed call. `code` is the API's, or `offline` when there was no answer, `http_<status>` when it was no problem document. */

@@ -59,7 +59,7 @@ export function usualDuration(batches: readonly Batch[]): number | null {
 }
 
 export function rejected(of: Pick<Batch, 'rows_quarantined' | 'rows_dropped'>): number {
-  return Number(of.rows_quarantined) + Number(of.rows_dropped)
+  return of.rows_quarantined + of.rows_dropped
 }
 
 function* perEnvironment(batches: readonly Batch[]): Generator<Batch[]> {

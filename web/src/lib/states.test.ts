@@ -16,9 +16,10 @@ describe('a state on the screen', () => {
     [{ state: 'pending' as const }, 'queued'],
     [{ state: 'running' as const, attempt: 1 }, 'running'],
     [{ state: 'running' as const, attempt: 2 }, 'retrying'],
-    [{ state: 'succeeded' as const, warnings: 0 }, 'succeeded'],
-    [{ state: 'succeeded' as const, attempt: 3, warnings: 1 }, 'warned'],
-    [{ state: 'failed' as const, attempt: 3, warnings: 1 }, 'failed'],
+    [{ state: 'succeeded' as const, warnings: [] }, 'succeeded'],
+    [{ state: 'succeeded' as const, attempt: 3, warnings: ['w'] }, 'warned'],
+    [{ state: 'succeeded' as const, warned: true }, 'warned'],
+    [{ state: 'failed' as const, attempt: 3, warned: true }, 'failed'],
   ])('derives %j as %s', (of, word) => expect(shown(of)).toBe(word))
 })
 

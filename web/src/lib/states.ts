@@ -62,11 +62,16 @@ export const TONE_BAR: Record<Tone, string> = {
   cancel: 'bg-cancel',
 }
 
-/** The state as the screen says it. `warnings` is how many the step or batch has. */
-export function shown(of: { state: State; attempt?: number; warnings?: number }): Shown {
+/** The state as the screen says it, of a batch or a step. */
+export function shown(of: {
+  state: State
+  attempt?: number
+  warned?: boolean
+  warnings?: readonly string[]
+}): Shown {
   if (of.state === 'pending') return 'queued'
   if (of.state === 'running' && (of.attempt ?? 1) > 1) return 'retrying'
-  if (of.state === 'succeeded' && (of.warnings ?? 0) > 0) return 'warned'
+  if (of.state === 'succeeded' && (of.warned || of.warnings?.length)) return 'warned'
   return of.state
 }
 

@@ -14,6 +14,8 @@ export type ScanOptions = {
   files?: readonly DeltaFile[]
   /** Name of an extra last column with each row's file (absolute path). */
   filename?: string
+  /** Names of two extra last columns that say where a row lies: its file's number in `files`, its place there; from 0. */
+  place?: { file: string; row: string }
 }
 
 /**
@@ -23,24 +25,27 @@ export type ScanOptions = {
  */
 export function duckdbScan(snapshot: Snapshot, options: ScanOptions = {}): string {
   const files = options.files ?? snapshot.files
-  const extra = options.filename
-  if (
-    extra !== undefined &&
-    snapshot.columns.some((c) => c.name.toLowerCase() === extra.toLowerCase())
-  )
-    fail('internal', { reason: 'the file column has the name of a column' })
+  const { filename: extra, place } = options
+  for (const added of [extra, place?.file, place?.row])
+    if (snapshot.columns.some((c) => c.name.toLowerCase() === added?.toLowerCase()))
+      fail('internal', { reason: 'the file column has the name of a column' })
   if (files.length === 0) {
     const typed = snapshot.columns.map(
       ({ name, type }) => `CAST(NULL AS ${duckdbType(type)}) AS ${quoteDuckdb(name)}`,
     )
     if (extra !== undefined) typed.push(`CAST(NULL AS VARCHAR) AS ${quoteDuckdb(extra)}`)
+    for (const name of place ? [place.file, place.row] : [])
+      typed.push(`CAST(NULL AS BIGINT) AS ${quoteDuckdb(name)}`)
     return `(SELECT ${typed.join(', ')} WHERE false)`
   }
   const paths = files.map((file) => literalPath(`${resolve(snapshot.dir)}/${file.path}`))
+  // Columns of these names would hide the virtual ones that tell the place.
+  const inner = (name: string) =>
+    place && /^file_(index|row_number)$/i.test(name) ? `${place.row}_${name}` : name
   // `schema` casts and fills file by file, without opening all of them first as union_by_name does.
   const schema = snapshot.columns.map(
     ({ name, type }) =>
-      `${literalDuckdb(name)}: {'name': ${literalDuckdb(name)}, 'type': ${literalDuckdb(duckdbType(type))}, 'default_value': NULL}`,
+      `${literalDuckdb(name)}: {'name': ${literalDuckdb(inner(name))}, 'type': ${literalDuckdb(duckdbType(type))}, 'default_value': NULL}`,
   )
   // Without hive_partitioning = false a folder named a=b above the table would become a column.
   const settings = [
@@ -48,7 +53,15 @@ export function duckdbScan(snapshot: Snapshot, options: ScanOptions = {}): strin
     'hive_partitioning = false',
     ...(extra === undefined ? [] : [`filename = ${literalDuckdb(extra)}`]),
   ]
-  return `(SELECT * FROM read_parquet([${paths.join(', ')}], ${settings.join(', ')}))`
+  const from = `read_parquet([${paths.join(', ')}], ${settings.join(', ')})`
+  if (!place) return `(SELECT * FROM ${from})`
+  const list = snapshot.columns.map(
+    ({ name }) => `${quoteDuckdb(inner(name))} AS ${quoteDuckdb(name)}`,
+  )
+  if (extra !== undefined) list.push(quoteDuckdb(extra))
+  list.push(`CAST(file_index AS BIGINT) AS ${quoteDuckdb(place.file)}`)
+  list.push(`file_row_number AS ${quoteDuckdb(place.row)}`)
+  return `(SELECT ${list.join(', ')} FROM ${from})`
 }
 
 /**

@@ -106,7 +106,7 @@ describe('append', () => {
       { ...append, columns: wide, keys: ['id'] },
       `select ${Array.from({ length: 40 }, (_, n) => `${n} as c${n}`).join(', ')}, range id from range(10)`,
     )
-    expect(fileStats(snapshot.files[0]!)?.maxValues?.id).toBe('9')
+    expect(Number(fileStats(snapshot.files[0]!)?.maxValues?.id)).toBe(9)
   })
 })
 

@@ -2,10 +2,11 @@
 import { fail } from '#core/errors.ts'
 import type { SilverStep } from '#core/plan.ts'
 import { append } from './append.ts'
+import { merge } from './merge.ts'
 import { replace } from './replace.ts'
 import type { Load, Writer, Written } from './writer.ts'
 
-export const WRITERS = { append, replace } satisfies Partial<
+export const WRITERS = { append, merge, replace } satisfies Partial<
   Record<SilverStep['load_type'], Writer>
 >
 

@@ -20,15 +20,20 @@ export type Lab = {
   close(): Promise<void>
 }
 
-export async function openLab(prelude = '', memory_bytes = 1024 ** 3): Promise<Lab> {
+export async function openLab(
+  prelude: readonly string[] = [],
+  memory_bytes = 1024 ** 3,
+): Promise<Lab> {
   const root = await mkdtemp(join(tmpdir(), 'writers-'))
   const session = await openSession({
     root,
     memory_bytes,
     threads: 2,
-    prelude,
+    prelude: prelude.join(';\n'),
   })
   const sql = await session.open()
+  // Temporary macros belong to one connection.
+  for (const statement of prelude) if (statement.startsWith('CREATE')) await sql.run(statement)
   let made = 0
   return {
     root,
@@ -67,6 +72,7 @@ export async function batch(
   const before = await readSnapshot(dir)
   const written = await write(load_type, {
     sql: lab.sql,
+    table: 's.t',
     dir,
     snapshot: before,
     staged: `(${query})`,

@@ -23,10 +23,9 @@ export function stepName(step: Pick<Step, 'zone' | 'table'>): string {
   return step.table.startsWith(`${step.zone}.`) ? step.table : `${step.zone}: ${step.table}`
 }
 
-/** Why a step was skipped, in words; null for any other state. */
-export function skipReason(step: Step, byKey: ReadonlyMap<string, Step>): string | null {
-  if (step.state !== 'skipped') return null
-  if (!step.root_cause) return 'Nothing to do'
+/** Why a step did not run or waits, in words; null where there is nothing to say. */
+export function reasonOf(step: Step, byKey: ReadonlyMap<string, Step>): string | null {
+  if (step.state !== 'skipped' || !step.root_cause) return step.reason
   const cause = byKey.get(step.root_cause)
   // The cause may be a later batch that already took this step's input.
   return cause ? `Upstream failed: ${stepName(cause)}` : `Taken over by batch ${step.root_cause}`

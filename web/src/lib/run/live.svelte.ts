@@ -1,6 +1,6 @@
-// One open batch: its stream of events while the page is in sight. Lines go into a plain buffer, changed steps are handed over
-// once per animation frame. If the stream breaks, it is tried again from the last number, and the page polls meanwhile.
-import { api, request, type LogEvent, type Step } from '#lib/api.ts'
+// One open batch: its stream of events while the page is in sight. Lines go into a plain buffer; what changed in the batch and its
+// steps is handed over once per animation frame. If the stream breaks, it is tried again from the last number, and the page polls meanwhile.
+import { api, request, type Batch, type LogEvent, type Step } from '#lib/api.ts'
 import { EventBuffer } from '#lib/run/buffer.ts'
 import { readMessages, type Message } from '#lib/run/sse.ts'
 
@@ -9,13 +9,14 @@ export type LiveMode = 'connecting' | 'live' | 'polling' | 'ended'
 /** Waits before the second, third, … try; the last one repeats. */
 const BACK_OFF_MS = [500, 2000, 5000]
 
-export type StepChange = Pick<Step, 'key'> & Partial<Step>
+/** The newest state of what changed: the batch or null, and steps by their key. */
+export type Change = { batch: Batch | null; steps: ReadonlyMap<string, Step> }
 
 export type LiveOptions = {
   id: string
-  onsteps: (changed: Map<string, StepChange>) => void
-  /** The batch's own row may have changed: read it again, and answer whether it has ended. */
-  onchange: () => Promise<boolean>
+  onchange: (change: Change) => void
+  /** The stream is over or was taken up again: read the batch once more, and answer whether it has ended. */
+  onreload: () => Promise<boolean>
 }
 
 export class LiveBatch {
@@ -23,16 +24,14 @@ export class LiveBatch {
   /** Grows with every drawn change of `buffer`; read it to be told. */
   version = $state(0)
   readonly buffer = new EventBuffer()
-  /** The newest progress of each step that has said any. */
-  readonly progress = new Map<string, NonNullable<LogEvent['progress']>>()
 
   #options: LiveOptions
-  #steps = new Map<string, StepChange>()
+  #batch: Batch | null = null
+  #steps = new Map<string, Step>()
   #frame = 0
   #last_id: string | null = null
   #abort: AbortController | null = null
   #stopped = false
-  #opened = false
 
   constructor(options: LiveOptions) {
     this.#options = options
@@ -67,9 +66,6 @@ export class LiveBatch {
           signal: abort.signal,
         })
         if (!response.body) throw new TypeError('a stream without a body')
-        // What happened while there was no stream is in the batch, not in the stream.
-        if (this.#opened) void this.#options.onchange()
-        this.#opened = true
         this.mode = 'live'
         await readMessages(response.body, (message) => {
           failures = 0
@@ -80,7 +76,7 @@ export class LiveBatch {
         if (abort.signal.aborted) break
       }
       // The server closes the stream of a batch that has ended; anything else is a broken line.
-      if (closed && (await this.#options.onchange())) {
+      if (closed && (await this.#options.onreload())) {
         if (!this.#stopped) this.mode = 'ended'
         break
       }
@@ -94,27 +90,20 @@ export class LiveBatch {
     if (message.id !== null) this.#last_id = message.id
     const data = parse(message.data)
     if (data === null) return
-    if (message.event === 'step') {
-      const step = data as StepChange
-      this.#steps.set(step.key, { ...this.#steps.get(step.key), ...step })
-    } else if (message.event === 'batch') void this.#options.onchange()
-    else if ('text' in data)
-      this.#line({ ...(data as LogEvent), seq: Number((data as LogEvent).seq) })
+    if (message.event === 'step') this.#steps.set((data as Step).key, data as Step)
+    else if (message.event === 'batch') this.#batch = data as Batch
+    else if (message.event === 'log') this.buffer.add(data as LogEvent)
     this.#draw()
-  }
-
-  #line(line: LogEvent): void {
-    if (line.step && line.progress) this.progress.set(line.step, line.progress)
-    this.buffer.add(line)
   }
 
   #draw(): void {
     if (this.#frame) return
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0
-      const steps = this.#steps
+      const change = { batch: this.#batch, steps: this.#steps }
+      this.#batch = null
       this.#steps = new Map()
-      if (steps.size) this.#options.onsteps(steps)
+      if (change.batch || change.steps.size) this.#options.onchange(change)
       this.version++
     })
   }

@@ -12,6 +12,7 @@ export function step(change: Partial<Step>): Step {
     state: 'succeeded',
     attempt: 1,
     depends_on: [],
+    reason: null,
     root_cause: null,
     started_at: null,
     finished_at: null,
@@ -37,6 +38,7 @@ export function step(change: Partial<Step>): Step {
     watermark_to: null,
     error: null,
     warnings: [],
+    progress: null,
     ...change,
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { causesOf, skipReason, stepName } from '#lib/run/cause.ts'
+import { causesOf, reasonOf, stepName } from '#lib/run/cause.ts'
 import { barOf, scaleOf } from '#lib/run/scale.ts'
 import { step } from '#lib/run/testing.ts'
 import { buildTree, visibleRows, type Show } from '#lib/run/tree.ts'
@@ -14,7 +14,7 @@ describe('the tree of a batch', () => {
     expect(scaleOf([], 0)).toBeNull()
   })
 
-  it('reads zones from source to gold, whatever comes first, and tables in the order of the plan', () => {
+  it('reads zones from raw to gold, whatever comes first, and tables in the order of the plan', () => {
     const tree = buildTree([
       step({ zone: 'gold', table: 'gold.a' }),
       step({ zone: 'raw', table: 'shop.z' }),
@@ -41,11 +41,11 @@ describe('the tree of a batch', () => {
     ])
   })
 
-  it('adds up rows, reading counts that came as text, and spans from the first start to the last end', () => {
+  it('adds up rows, and spans from the first start to the last end', () => {
     const [zone] = buildTree([
       step({
         key: 'a',
-        rows_read: '10' as unknown as number,
+        rows_read: 10,
         rows_quarantined: 2,
         rows_dropped: 1,
         started_at: at(1),
@@ -130,10 +130,13 @@ describe('the cause', () => {
   })
 
   it('is told in the skipped step, or the batch that took its input over', () => {
-    expect(skipReason(later, new Map([['bronze:x', orders]]))).toBe('Upstream failed: bronze: x')
-    expect(skipReason({ ...later, root_cause: '0193' }, new Map())).toBe('Taken over by batch 0193')
-    expect(skipReason({ ...later, root_cause: null }, new Map())).toBe('Nothing to do')
-    expect(skipReason(orders, new Map())).toBeNull()
+    expect(reasonOf(later, new Map([['bronze:x', orders]]))).toBe('Upstream failed: bronze: x')
+    expect(reasonOf({ ...later, root_cause: '0193' }, new Map())).toBe('Taken over by batch 0193')
+    expect(reasonOf({ ...later, root_cause: null, reason: 'no input' }, new Map())).toBe('no input')
+    expect(reasonOf({ ...orders, state: 'waiting', reason: 'approve it' }, new Map())).toBe(
+      'approve it',
+    )
+    expect(reasonOf(orders, new Map())).toBeNull()
   })
 
   it('names the zone once', () => {

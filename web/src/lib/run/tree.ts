@@ -1,9 +1,10 @@
 // A batch's steps as a tree of zones, tables and steps, and the rows of it that are open. Drawn from steps alone: the
 // timeline's names and its bars share these rows, so they can't get out of line.
-import type { Step, Zone } from '#lib/api.ts'
+import type { Zone } from '#core/plan.ts'
+import type { Step } from '#lib/api.ts'
 import { rollup, shown, type Shown } from '#lib/states.ts'
 
-export const ZONES: readonly Zone[] = ['source', 'raw', 'bronze', 'silver', 'gold']
+export const ZONES: readonly Zone[] = ['raw', 'bronze', 'silver', 'gold']
 
 export type Node = {
   /** Stable over updates: `raw`, `raw/orders`, or the step's key. */
@@ -53,7 +54,6 @@ export function buildTree(steps: readonly Step[]): Node[] {
 }
 
 export const ZONE_LABELS: Record<Zone, string> = {
-  source: 'Source',
   raw: 'Raw',
   bronze: 'Bronze',
   silver: 'Silver',
@@ -72,12 +72,12 @@ function leaf(step: Step): Node {
     kind: 'step',
     label: step.key,
     zone: step.zone,
-    state: shown({ state: step.state, attempt: step.attempt, warnings: step.warnings.length }),
+    state: shown(step),
     start: step.started_at ? Date.parse(step.started_at) : null,
     end: step.finished_at ? Date.parse(step.finished_at) : null,
-    rows_read: Number(step.rows_read),
-    rows_written: Number(step.rows_written),
-    rows_rejected: Number(step.rows_quarantined) + Number(step.rows_dropped),
+    rows_read: step.rows_read,
+    rows_written: step.rows_written,
+    rows_rejected: step.rows_quarantined + step.rows_dropped,
     attempt: step.attempt,
     step,
     children: [],
