@@ -12,7 +12,7 @@ export type DedupeInput = {
   keys: readonly string[]
   has_sequence: boolean
   has_delete: boolean
-  /** scd2 keeps one row per key and sequence: each is a version. */
+  /** scd2 keeps one row and one deletion per key and sequence: each row is a version. */
   load_type: SilverStep['load_type']
 }
 
@@ -72,7 +72,12 @@ export async function dedupe(sql: Sql, input: DedupeInput): Promise<Deduped> {
   }
 }
 
-function keysOf({ keys, has_sequence, load_type }: DedupeInput): string[] {
+function keysOf({ keys, has_sequence, has_delete, load_type }: DedupeInput): string[] {
   const sql = keys.map(quoteDuckdb)
-  return load_type === 'scd2' && has_sequence ? [...sql, '__sequence'] : sql
+  if (load_type !== 'scd2') return sql
+  return [
+    ...sql,
+    ...(has_sequence ? ['__sequence'] : []),
+    ...(has_delete ? ['coalesce(__delete, false)'] : []),
+  ]
 }

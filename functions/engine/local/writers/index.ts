@@ -4,9 +4,10 @@ import type { SilverStep } from '#core/plan.ts'
 import { append } from './append.ts'
 import { merge } from './merge.ts'
 import { replace } from './replace.ts'
+import { scd2 } from './scd2.ts'
 import type { Load, Writer, Written } from './writer.ts'
 
-export const WRITERS = { append, merge, replace } satisfies Partial<
+export const WRITERS = { append, merge, replace, scd2 } satisfies Partial<
   Record<SilverStep['load_type'], Writer>
 >
 

@@ -10,6 +10,8 @@ import {
   linesOf,
   openLab,
   type Plan,
+  random,
+  shuffle,
 } from './testing.ts'
 
 let lab: Lab
@@ -267,22 +269,22 @@ describe('merge by sequence', () => {
   })
 
   it('ends the same however the events are split into batches and shuffled', async () => {
-    const random = generator(7)
+    const next = random(7)
     const events = Array.from({ length: 120 }, () => {
       const [id, seq, name] = [
-        Math.floor(random() * 12),
-        Math.floor(random() * 6),
-        Math.floor(random() * 3),
+        Math.floor(next() * 12),
+        Math.floor(next() * 6),
+        Math.floor(next() * 3),
       ]
       return `(${id}, '${'abc'[name]}', ${seq === 0 ? 'null' : seq})`
     })
     const results = new Set<string>()
     for (let round = 0; round < 8; round++) {
-      const shuffled = shuffle(events, random)
+      const shuffled = shuffle(events, next)
       const dir = lab.table()
       let balance = 0
       while (shuffled.length > 0) {
-        const part = shuffled.splice(0, 1 + Math.floor(random() * 60))
+        const part = shuffled.splice(0, 1 + Math.floor(next() * 60))
         const { counts } = await batch(lab, dir, sequenced, rows(sequenced, part.join(', ')))
         balance += counts.rows_written! + (counts.rows_late ?? 0) + counts.rows_deduplicated!
       }
@@ -472,23 +474,3 @@ describe('names and schemas', () => {
     expect(written.adds.map((file) => file.tags)).toEqual(again.adds.map((file) => file.tags))
   })
 })
-
-/** The same numbers from the same seed (mulberry32). */
-function generator(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
-}
-
-function shuffle<T>(items: readonly T[], random: () => number): T[] {
-  const mixed = [...items]
-  for (let n = mixed.length - 1; n > 0; n--) {
-    const other = Math.floor(random() * (n + 1))
-    ;[mixed[n], mixed[other]] = [mixed[other]!, mixed[n]!]
-  }
-  return mixed
-}

@@ -128,3 +128,24 @@ export async function filesIn(dir: string): Promise<string[]> {
   const names = await readdir(dir).catch(() => [])
   return names.filter((name) => name.endsWith('.parquet'))
 }
+
+/** The same numbers from the same seed (mulberry32). */
+export function random(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+  }
+}
+
+/** The items in another order. */
+export function shuffle<T>(items: readonly T[], next: () => number): T[] {
+  const mixed = [...items]
+  for (let n = mixed.length - 1; n > 0; n--) {
+    const other = Math.floor(next() * (n + 1))
+    ;[mixed[n], mixed[other]] = [mixed[other]!, mixed[n]!]
+  }
+  return mixed
+}
