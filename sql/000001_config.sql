@@ -389,6 +389,9 @@ comment on column config.raw_config.chunking is
   'How a big object is read in parts: column, rows; null: whole.';
 comment on column config.raw_config.extractor is 'A plug-in of the user; null: the one of the sources kind.';
 create index raw_config_group on config.raw_config (group_id);
+create index raw_config_list on config.raw_config (name, id);
+create index raw_config_created on config.raw_config (created_at, id);
+create index raw_config_updated on config.raw_config (updated_at, id);
 create trigger raw_config_turn before insert or update or delete on config.raw_config
   for each statement execute function config.take_turn();
 create trigger raw_config_stamp before insert or update on config.raw_config
@@ -537,6 +540,9 @@ create trigger bronze_config_target after insert or update of target or delete o
 
 create index bronze_config_raw on config.bronze_config (raw_id);
 create index bronze_config_target on config.bronze_config (target);
+create index bronze_config_list on config.bronze_config (name, id);
+create index bronze_config_created on config.bronze_config (created_at, id);
+create index bronze_config_updated on config.bronze_config (updated_at, id);
 create trigger bronze_config_turn before insert or update or delete on config.bronze_config
   for each statement execute function config.take_turn();
 create trigger bronze_config_stamp before insert or update on config.bronze_config
@@ -546,14 +552,17 @@ create trigger bronze_config_record after insert or update or delete on config.b
 
 create function config.check_fan_in() returns trigger language plpgsql as $$
 declare
+  targets text[];
   bad text;
 begin
+  if tg_table_name = 'raw_config' then
+    targets := array(select target from config.bronze_config where raw_id = new.id);
+  else
+    targets := array[new.target];
+  end if;
   select b.target into bad
   from config.bronze_config b join config.raw_config r on r.id = b.raw_id
-  where b.target in (
-    select target from config.bronze_config
-    where case tg_table_name when 'raw_config' then raw_id = new.id else id = new.id end
-  )
+  where b.target = any (targets)
   group by b.target
   having count(distinct r.group_id) > 1
     or count(*) > 1 and bool_or(b.write = 'replace')
@@ -658,6 +667,9 @@ create trigger silver_config_target after insert or update of target or delete o
 create trigger silver_config_input after insert or update or delete on config.silver_config
   for each row execute function config.keep_input();
 create index silver_config_group on config.silver_config (group_id);
+create index silver_config_list on config.silver_config (name, id);
+create index silver_config_created on config.silver_config (created_at, id);
+create index silver_config_updated on config.silver_config (updated_at, id);
 create trigger silver_config_turn before insert or update or delete on config.silver_config
   for each statement execute function config.take_turn();
 create trigger silver_config_stamp before insert or update on config.silver_config
@@ -729,6 +741,9 @@ create trigger gold_config_target after insert or update of target or delete on 
 create trigger gold_config_input after insert or update or delete on config.gold_config
   for each row execute function config.keep_input();
 create index gold_config_group on config.gold_config (group_id);
+create index gold_config_list on config.gold_config (name, id);
+create index gold_config_created on config.gold_config (created_at, id);
+create index gold_config_updated on config.gold_config (updated_at, id);
 create trigger gold_config_turn before insert or update or delete on config.gold_config
   for each statement execute function config.take_turn();
 create trigger gold_config_stamp before insert or update on config.gold_config
@@ -793,6 +808,9 @@ create trigger dq_rule_fingerprint before insert or update on config.dq_rule
   for each row execute function config.fingerprint();
 create trigger dq_rule_input after insert or update or delete on config.dq_rule
   for each row execute function config.keep_input();
+create index dq_rule_list on config.dq_rule (name, id);
+create index dq_rule_created on config.dq_rule (created_at, id);
+create index dq_rule_updated on config.dq_rule (updated_at, id);
 create trigger dq_rule_turn before insert or update or delete on config.dq_rule
   for each statement execute function config.take_turn();
 create trigger dq_rule_stamp before insert or update on config.dq_rule
@@ -1072,26 +1090,32 @@ create index sync_plan_environment on config.sync_plan (environment_id, id desc)
 
 create function config.dependants(p_table text, p_id uuid)
 returns table (table_name text, id uuid, name text) language sql stable as $$
+  -- a branch for each pair of tables, so that each can use its index
   with written as (
-    select target from (
-      select c.target, c.id from config.bronze_config c
+    select own.target from (
+      select target from config.bronze_config where p_table = 'bronze_config' and id = p_id
       union all
-      select c.target, c.id from config.silver_config c
+      select target from config.silver_config where p_table = 'silver_config' and id = p_id
       union all
-      select c.target, c.id from config.gold_config c
-    ) one
-    where p_table in ('bronze_config', 'silver_config', 'gold_config')
-    group by target
+      select target from config.gold_config where p_table = 'gold_config' and id = p_id
+    ) own
     -- while another config feeds the table too, nothing that reads it is left without
-    having count(*) = 1 and bool_or(one.id = p_id)
+    where not exists (
+      select from config.bronze_config other where other.target = own.target and other.id <> p_id
+    )
   ),
   found (table_name, id, name) as (
     select 'raw_config', r.id, r.name from config.raw_config r
-    where p_table = 'source' and r.source_id = p_id or p_table = 'source_group' and r.group_id = p_id
+    where p_table = 'source' and r.source_id = p_id
+    union all
+    select 'raw_config', r.id, r.name from config.raw_config r
+    where p_table = 'source_group' and r.group_id = p_id
     union all
     select 'source_group', g.id, g.name from config.source_group g
     where p_table = 'schedule' and g.schedule_id = p_id
-      or p_table = 'compute_profile' and g.compute_profile_id = p_id
+    union all
+    select 'source_group', g.id, g.name from config.source_group g
+    where p_table = 'compute_profile' and g.compute_profile_id = p_id
     union all
     select 'compute_profile', c.id, c.name from config.compute_profile c
     where p_table = 'compute_profile' and c.parent_id = p_id
