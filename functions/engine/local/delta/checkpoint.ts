@@ -119,13 +119,16 @@ export async function writeCheckpoint(
   const json = tempName(path)
   const parquet = tempName(path)
   let count = 0
+  let longest = 1 << 20
   try {
     await durable(`stage ${checkpointName(version)}`, async () => {
       const file = await open(json, 'wx')
       try {
         let lines = ''
         for (const action of actionsOf(state, expiry(snapshot.properties, now))) {
-          lines += `${JSON.stringify(action)}\n`
+          const line = `${JSON.stringify(action)}\n`
+          longest = Math.max(longest, Buffer.byteLength(line))
+          lines += line
           count++
           if (lines.length < 1 << 20) continue
           await file.write(lines)
@@ -137,7 +140,7 @@ export async function writeCheckpoint(
       }
     })
     await durable(`write ${checkpointName(version)}`, async () => {
-      await connection.run(copyStatement(json, parquet, Object.keys(COLUMNS), state))
+      await connection.run(copyStatement(json, parquet, state, longest))
     })
     await fsyncFile(parquet)
     await renameDurable(parquet, path)
@@ -152,19 +155,22 @@ export async function writeCheckpoint(
   )
 }
 
-function copyStatement(json: string, parquet: string, names: string[], state: LogState): string {
+/** `longest`: bytes of the longest line. DuckDB allocates twice as much for each thread, so it isn't just a large number. */
+function copyStatement(json: string, parquet: string, state: LogState, longest: number): string {
   const struct = (fields: Record<string, string>) =>
     `STRUCT(${Object.entries(fields)
       .map(([name, type]) => `${quoteDuckdb(name)} ${type}`)
       .join(', ')})`
   // Domains belong to a feature: the column appears only where the table has it.
-  const columns = names.filter((name) => name !== 'domainMetadata' || state.domains.size > 0)
+  const columns = Object.keys(COLUMNS).filter(
+    (name) => name !== 'domainMetadata' || state.domains.size > 0,
+  )
   const types = columns.map(
     (name) => `${literalDuckdb(name)}: ${literalDuckdb(struct(COLUMNS[name]!))}`,
   )
   return (
     `COPY (SELECT * FROM read_json(${literalPath(json)}, format = 'newline_delimited', compression = 'uncompressed', ` +
-    `maximum_object_size = 1073741824, columns = {${types.join(', ')}})) ` +
+    `maximum_object_size = ${longest + 1024}, columns = {${types.join(', ')}})) ` +
     `TO ${literalDuckdb(parquet)} (FORMAT parquet, COMPRESSION zstd)`
   )
 }

@@ -16,6 +16,7 @@ import {
   vacuum,
   writeCheckpoint,
 } from '../delta.ts'
+import { openSession } from '../session.ts'
 import { append, columnsFrom, openBench, rowsOf, writeRows } from './testing.ts'
 import type { Bench } from './testing.ts'
 
@@ -368,6 +369,25 @@ describe('a checkpoint', () => {
       version: 20,
       numOfAddFiles: 19,
     })
+  })
+
+  it('is written and read by the shut-in session of a batch', async () => {
+    const session = await openSession({
+      root: bench.root,
+      memory_bytes: 256 << 20,
+      threads: 2,
+      prelude: '',
+    })
+    const { connection, close } = await session.open()
+    const dir = await bench.folder()
+    let snapshot = await append({ connection }, dir, AB, `SELECT i a, 'x' b FROM range(9) t(i)`)
+    snapshot = await append({ connection }, dir, AB, `SELECT 9 a, 'y' b`)
+    await writeCheckpoint(snapshot, connection, 1)
+    for (const version of [0, 1]) await rm(log(dir, version))
+    const found = await readSnapshot(dir, { connection })
+    expect(await rowsOf({ connection }, found!, 'sum(a)::bigint n')).toEqual([{ n: '45' }])
+    await close()
+    await session.close()
   })
 
   it('that is broken only costs time while the log is whole', async () => {

@@ -75,7 +75,7 @@ export async function writeRows(
 
 /** Appends the rows of a query as one commit; makes the table if there is none. */
 export async function append(
-  bench: Bench,
+  bench: Pick<Bench, 'connection'>,
   dir: string,
   columns: Column[],
   query: string,
@@ -91,7 +91,7 @@ export async function append(
 
 /** Rows of a snapshot as JSON values. */
 export async function rowsOf(
-  bench: Bench,
+  bench: Pick<Bench, 'connection'>,
   snapshot: Snapshot,
   select = '*',
 ): Promise<Record<string, unknown>[]> {
