@@ -203,6 +203,12 @@ export const ERRORS = {
     message: 'This needs the role {role}.',
     hint: 'Ask an admin for the role, or use a token that has it.',
   },
+  history_gone: {
+    status: 409,
+    retry: false,
+    message: 'The log of "{table}" no longer says which rows of "{input}" it holds.',
+    hint: 'Refresh the table fully, or replay with --apply.',
+  },
   home_in_use: {
     status: 409,
     retry: true,
@@ -336,11 +342,23 @@ export const ERRORS = {
     message: 'The query took longer than {timeout_s} s.',
     hint: 'Narrow it down with a where clause, or read fewer columns.',
   },
+  raw_changed: {
+    status: 409,
+    retry: false,
+    message: 'The raw file "{path}" is not what its manifest says.',
+    hint: 'Restore it from a backup; raw files never change.',
+  },
   reference_unknown: {
     status: 422,
     retry: false,
     message: 'The {kind} names something that does not exist or is in use ({constraint}).',
     hint: 'Create what it refers to first, or pick an existing one.',
+  },
+  replay_differs: {
+    status: 409,
+    retry: false,
+    message: 'Run again, "{table}" comes to something else: {differences}.',
+    hint: 'Look at the batch: a source of change that is neither raw, plan nor recorded version went into it.',
   },
   route_unknown: {
     status: 404,
@@ -383,6 +401,24 @@ export const ERRORS = {
     retry: false,
     message: 'This store was changed by a newer LakeForge (migration "{name}").',
     hint: 'Start that version or a later one; to go back, restore a backup made before the upgrade.',
+  },
+  secret_exposed: {
+    status: 422,
+    retry: false,
+    message: 'Others may read the secrets in "{path}".',
+    hint: 'Take the right from them: chmod 600.',
+  },
+  secret_file_invalid: {
+    status: 422,
+    retry: false,
+    message: 'The file of secrets "{path}" is not JSON.',
+    hint: 'It holds one object: {"scope/key": "value"}.',
+  },
+  secret_missing: {
+    status: 422,
+    retry: false,
+    message: 'There is no secret {reference}.',
+    hint: 'Set the variable {variable}, or add the secret to secrets.json in the home folder.',
   },
   seq_order: {
     status: 409,

@@ -11,6 +11,8 @@ export const PlanColumn = v.object({
   type: text,
   nullable: v.boolean(),
   source_name: v.optional(text),
+  /** Its values never show in samples, previews and logs. */
+  pii: v.optional(v.boolean()),
 })
 export type PlanColumn = v.InferOutput<typeof PlanColumn>
 

@@ -118,6 +118,11 @@ export type Run = {
   only?: string[]
   /** Attempt of the batch as a whole, from 1. */
   attempt: number
+  /**
+   * Runs a batch that has run before again, from raw and the versions that it recorded, into a scratch folder, and compares:
+   * a step whose rows or counts differ fails with `replay_differs`. Nothing that is there changes.
+   */
+  replay?: boolean
 }
 
 /** A read of tables at one version each. `sql` is compiled already, for this engine. */

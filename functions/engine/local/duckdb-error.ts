@@ -11,6 +11,9 @@ export function duckdbError(error: unknown): LakeForgeError {
   const make = (code: ErrorCode, detail: Record<string, unknown> = {}) =>
     new LakeForgeError(code, { reason: withoutValues(text), ...detail }, { cause: error })
 
+  // What a macro of the dialect refuses, by the name of Spark's own error class.
+  const refused = /LAKEFORGE:(\w+)/.exec(text)?.[1]
+  if (refused !== undefined) return make('value_invalid', { reason: refused })
   if (text.startsWith('INTERRUPT Error')) return make('step_interrupted')
   if (
     /No space left on device|ENOSPC|EDQUOT|max_temp_directory_size|Disk quota/.test(text + system)

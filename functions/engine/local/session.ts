@@ -11,8 +11,8 @@ export type SessionSettings = {
   root: string
   memory_bytes: number
   threads: number
-  /** Statements that every connection can rely on: the dialect's macros. */
-  prelude: string
+  /** Run on every connection: the dialect's macros, which are temporary. */
+  prelude: readonly string[]
 }
 
 /** A DuckDB value as `getRowObjectsJson` gives it: bigint, decimal and times are text. */
@@ -37,8 +37,13 @@ export type StepSession = {
 }
 
 export type Session = {
-  /** A connection whose unqualified names live in a fresh catalog; the prelude's macros are in reach. */
-  open(): Promise<StepSession>
+  /**
+   * A connection whose unqualified names live in a fresh catalog; the prelude has run. `now` is the instant that
+   * current_timestamp() tells, ISO with zone; the machine's clock when absent.
+   */
+  open(now?: string): Promise<StepSession>
+  /** Folder of its spill files. */
+  temp: string
   close(): Promise<void>
 }
 
@@ -55,22 +60,26 @@ export async function openSession(settings: SessionSettings): Promise<Session> {
   const statements = [
     // Rows of a table have no order; keeping the files' one would hold back whole row groups in memory.
     'set preserve_insertion_order = false',
-    "set TimeZone = 'UTC'",
-    "set Calendar = 'gregorian'",
+    "set global TimeZone = 'UTC'",
+    "set global Calendar = 'gregorian'",
+    ...settings.prelude
+      .filter(isSetting)
+      .map((text) => text.replace(/^set (global )?/i, 'set global ')),
     'set autoinstall_known_extensions = false',
     'set autoload_known_extensions = false',
     'set allow_community_extensions = false',
     'set enable_progress_bar = false',
-    settings.prelude,
     `set allowed_directories = [${literalDuckdb(settings.root)}]`,
     'set enable_external_access = false',
     'set lock_configuration = true',
   ]
-  for (const statement of statements) if (statement.trim() !== '') await first.run(statement)
+  for (const statement of statements) await first.run(statement)
 
+  const macros = settings.prelude.filter((text) => !isSetting(text))
   let made = 0
   return {
-    async open() {
+    temp,
+    async open(now = new Date().toISOString()) {
       const connection = await instance.connect()
       const catalog = `step_${++made}`
       let stopped = false
@@ -111,6 +120,8 @@ export async function openSession(settings: SessionSettings): Promise<Session> {
       await guarded(async () => {
         await connection.run(`attach ':memory:' as ${catalog}`)
         await connection.run(`set search_path = '${catalog}.main,memory.main'`)
+        await connection.run(`set variable lf_now = ${literalDuckdb(now)}::timestamptz`)
+        for (const statement of macros) await connection.run(statement)
       })
       return self
     },
@@ -120,4 +131,9 @@ export async function openSession(settings: SessionSettings): Promise<Session> {
       await rm(temp, { recursive: true, force: true })
     },
   }
+}
+
+/** Settings of a session are made for all, before the configuration is locked. */
+function isSetting(statement: string): boolean {
+  return /^set /i.test(statement)
 }

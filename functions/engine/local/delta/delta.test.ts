@@ -376,7 +376,7 @@ describe('a checkpoint', () => {
       root: bench.root,
       memory_bytes: 256 << 20,
       threads: 2,
-      prelude: '',
+      prelude: [],
     })
     const { connection, close } = await session.open()
     const dir = await bench.folder()

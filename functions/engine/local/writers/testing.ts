@@ -29,11 +29,9 @@ export async function openLab(
     root,
     memory_bytes,
     threads: 2,
-    prelude: prelude.join(';\n'),
+    prelude,
   })
   const sql = await session.open()
-  // Temporary macros belong to one connection.
-  for (const statement of prelude) if (statement.startsWith('CREATE')) await sql.run(statement)
   let made = 0
   return {
     root,

@@ -1,0 +1,87 @@
+// A batch inside the child: the DuckDB session, what its steps share, and which function runs a step.
+import { PRELUDE } from '#dialect/index.ts'
+import { fail } from '#core/errors.ts'
+import type { Plan, PlanStep, RunInput } from '#core/plan.ts'
+import type { EventReport } from '#engine/engine.ts'
+import type { ChildSettings, Outcome } from './protocol.ts'
+import { replayDir } from './layout.ts'
+import { openSession, type StepSession } from './session.ts'
+import { runGold } from './steps/gold.ts'
+import { runSilver } from './steps/silver.ts'
+
+export type EventText = Omit<EventReport, 'kind' | 'at'>
+
+/** What a step has at hand. */
+export type StepContext = {
+  root: string
+  plan: Plan
+  input: RunInput
+  /** A connection of its own, in a catalog of its own. */
+  session: StepSession
+  /** Aborted when the step is cancelled or out of time. */
+  signal: AbortSignal
+  /** Folder for what a replay writes; null when the batch runs for good. */
+  replay: string | null
+  say(level: EventReport['level'], text: string, progress?: EventReport['progress']): void
+}
+
+export type Batch = {
+  /** Runs one step to its end. @throws what the step fails with */
+  run(key: string, signal: AbortSignal): Promise<Outcome>
+  /** Folder of its spill files. */
+  temp: string
+}
+
+/** Opens DuckDB for a batch. */
+export async function openBatch(
+  settings: ChildSettings,
+  plan: Plan,
+  input: RunInput,
+  replay: boolean,
+  event: (event: EventText) => void,
+): Promise<Batch> {
+  const { root, memory_bytes, threads } = settings
+  const session = await openSession({ root, memory_bytes, threads, prelude: PRELUDE })
+  const scratch = replay ? replayDir(root, input.batch_id) : null
+  return {
+    async run(key, signal) {
+      const step = plan.steps.find((found) => found.key === key)
+      if (step === undefined) return fail('not_found', { kind: 'step', name: key })
+      const own = await session.open(input.batch_time)
+      const interrupt = () => own.interrupt()
+      signal.addEventListener('abort', interrupt)
+      if (signal.aborted) interrupt()
+      try {
+        return await runStep(
+          {
+            root,
+            plan,
+            input,
+            session: own,
+            signal,
+            replay: scratch,
+            say: (level, text, progress) =>
+              event({ step: key, level, text, ...(progress ? { progress } : {}) }),
+          },
+          step,
+        )
+      } finally {
+        signal.removeEventListener('abort', interrupt)
+        await own.close()
+      }
+    },
+    temp: session.temp,
+  }
+}
+
+async function runStep(context: StepContext, step: PlanStep): Promise<Outcome> {
+  switch (step.zone) {
+    case 'raw':
+    case 'bronze':
+      return fail('engine_unsupported', { engine: 'local', what: `the zone ${step.zone}` })
+    case 'silver':
+      return runSilver(context, step)
+    case 'gold':
+      return runGold(context, step)
+  }
+}

@@ -1,0 +1,11 @@
+// What a quarantine table holds: its table's columns and why the row is here.
+import type { Column } from '#core/types.ts'
+import { ERRORS_COLUMN } from './checks.ts'
+import type { Snapshot } from './delta.ts'
+
+/** The table's columns and `_errors`; columns that the table no longer has stay, empty from now on. */
+export function quarantineColumns(columns: readonly Column[], former: Snapshot | null): Column[] {
+  const now = [...columns.map((column) => ({ ...column, nullable: true })), ERRORS_COLUMN]
+  const names = new Set(now.map((column) => column.name.toLowerCase()))
+  return [...now, ...(former?.columns ?? []).filter(({ name }) => !names.has(name.toLowerCase()))]
+}

@@ -1,0 +1,59 @@
+// Queries in the child: tables at their versions as views, one select, rows as JSON.
+import { PRELUDE } from '#dialect/index.ts'
+import { fail } from '#core/errors.ts'
+import type { QueryRequest, QueryResult } from '#engine/engine.ts'
+import { duckdbScan, readSnapshot } from './delta.ts'
+import { duckdbError } from './duckdb-error.ts'
+import { tableDir } from './layout.ts'
+import type { ChildSettings } from './protocol.ts'
+import { openSession } from './session.ts'
+
+export type Queries = {
+  /** @throws table_missing, sql_failed, step_interrupted once the signal aborts, … */
+  run(request: QueryRequest, signal: AbortSignal): Promise<QueryResult>
+  temp: string
+}
+
+/** Opens DuckDB for queries. It can read the lake and nothing else; what isn't a select doesn't parse. */
+export async function openQueries(settings: ChildSettings): Promise<Queries> {
+  const session = await openSession({ ...settings, prelude: PRELUDE })
+  return {
+    temp: session.temp,
+    async run(request, signal) {
+      const own = await session.open(new Date().toISOString())
+      const interrupt = () => own.interrupt()
+      signal.addEventListener('abort', interrupt)
+      if (signal.aborted) interrupt()
+      try {
+        const versions: Record<string, number> = {}
+        for (const { table, version } of request.tables) {
+          const dir = tableDir(settings.root, table)
+          const snapshot =
+            (await readSnapshot(dir, { version, connection: own.connection })) ??
+            fail('table_missing', { table })
+          versions[table] = snapshot.version
+          await own.view(table, `select * from ${duckdbScan(snapshot)}`)
+        }
+        const limit = Math.max(0, Math.floor(request.limit))
+        // In parentheses only a select parses, the line end closes a comment, and no two statements can be prepared.
+        const statement = await own.connection.prepare(
+          `select * from (${request.sql}\n) limit ${limit + 1}`,
+        )
+        const read = await statement.runAndReadAll()
+        const rows = read.getRowsJson() as unknown[][]
+        const types = read.columnTypes()
+        return {
+          columns: read.columnNames().map((name, i) => ({ name, type: String(types[i]) })),
+          rows: rows.slice(0, limit),
+          truncated: rows.length > limit,
+          versions,
+        }
+      } catch (error) {
+        throw duckdbError(error)
+      } finally {
+        signal.removeEventListener('abort', interrupt)
+        await own.close()
+      }
+    },
+  }
+}

@@ -1,0 +1,313 @@
+// For tests: a lake in a temporary folder, plans built by hand, batches run to their end.
+import { DuckDBInstance } from '@duckdb/node-api'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type {
+  BronzeStep,
+  GoldStep,
+  Plan,
+  PlanColumn,
+  PlanRule,
+  PlanStep,
+  RawStep,
+  SilverStep,
+} from '#core/plan.ts'
+import { duckdbType, parseType } from '#core/types.ts'
+import type { Engine, Report, StepReport } from '#engine/engine.ts'
+import { commit, readSnapshot, type Snapshot } from './delta.ts'
+import { openLocalEngine } from './index.ts'
+import { tableDir } from './layout.ts'
+import { copyRows } from './writers/parquet.ts'
+
+export type FinalReport = Extract<StepReport, { counts: unknown }>
+
+export type BatchResult = {
+  state: string
+  steps: Record<string, FinalReport>
+  reports: Report[]
+}
+
+export type Lake = {
+  root: string
+  engine: Engine
+  /** Runs a batch to its end. `during` sees each report as it comes. */
+  run(
+    steps: PlanStep[],
+    seq: number,
+    options?: {
+      max_parallel?: number
+      on_failure?: 'stop' | 'continue'
+      only?: string[]
+      batch_id?: string
+      during?: (report: Report, handle: string) => void
+    },
+  ): Promise<BatchResult>
+  /** Another writer appends rows, given as a DuckDB query, to a table. */
+  append(table: string, columns: PlanColumn[], select: string): Promise<number>
+  /** Rows of DuckDB SQL over current tables, as arrays of JSON values. */
+  rows(sql: string, ...tables: string[]): Promise<unknown[][]>
+  snapshot(table: string): Promise<Snapshot | null>
+  close(): Promise<void>
+}
+
+/** `name type` pairs as pinned columns. */
+export function columns(...pairs: string[]): PlanColumn[] {
+  return pairs.map((pair) => {
+    const space = pair.indexOf(' ')
+    return { name: pair.slice(0, space), type: pair.slice(space + 1), nullable: true }
+  })
+}
+
+type Common = Partial<
+  Pick<GoldStep, 'retries' | 'timeout_s' | 'depends_on' | 'rules' | 'quarantine'>
+>
+
+export function goldStep(
+  target: string,
+  query: string,
+  cols: PlanColumn[],
+  inputs: GoldStep['inputs'] = [],
+  more: Common = {},
+): GoldStep {
+  return {
+    zone: 'gold',
+    key: `gold:${target}`,
+    config_id: `config-${target}`,
+    depends_on: [],
+    retries: 0,
+    timeout_s: null,
+    target,
+    columns: cols,
+    rules: [],
+    cluster_by: [],
+    properties: {},
+    quarantine: true,
+    query,
+    materialisation: 'replace',
+    inputs,
+    ...more,
+  }
+}
+
+/** A raw step over files of one folder, and the bronze step that it feeds. `columns` are pinned under their own names. */
+export function fileSteps(
+  root: string,
+  object: string,
+  target: string,
+  cols: PlanColumn[],
+  more: { raw?: Partial<RawStep>; bronze?: Partial<BronzeStep> } = {},
+): [RawStep, BronzeStep] {
+  const name = target.replace('.', '_')
+  const raw: RawStep = {
+    zone: 'raw',
+    key: `raw:files.${name}`,
+    config_id: `config-raw-${name}`,
+    depends_on: [],
+    retries: 0,
+    timeout_s: null,
+    source: { id: `source-${name}`, name: 'files', kind: 'files', options: { root } },
+    name,
+    object,
+    format: 'csv',
+    options: {},
+    columns: cols,
+    read_mode: 'files',
+    cursor: null,
+    chunking: null,
+    retention_days: null,
+    ...more.raw,
+  }
+  const bronze: BronzeStep = {
+    zone: 'bronze',
+    key: `bronze:${target}`,
+    config_id: `config-${target}`,
+    depends_on: [raw.key],
+    retries: 0,
+    timeout_s: null,
+    target,
+    columns: [
+      ...cols.map((column) => ({ ...column, source_name: column.name })),
+      ...columns(
+        '_batch_id string',
+        '_source_file string',
+        '_ingested_at timestamp',
+        '_row_id bigint',
+        '_rescued_data string',
+      ),
+    ],
+    rules: [],
+    cluster_by: [],
+    properties: {},
+    quarantine: true,
+    raw: raw.key,
+    schema_policy: 'evolve',
+    write: 'append',
+    keys: [],
+    source_tag: null,
+    column_policies: [],
+    ...more.bronze,
+  }
+  return [raw, bronze]
+}
+
+export function silverStep(
+  target: string,
+  query: string,
+  cols: PlanColumn[],
+  inputs: SilverStep['inputs'],
+  more: Common & Partial<SilverStep> = {},
+): SilverStep {
+  return {
+    zone: 'silver',
+    key: `silver:${target}`,
+    config_id: `config-${target}`,
+    depends_on: [],
+    retries: 0,
+    timeout_s: null,
+    target,
+    columns: cols,
+    rules: [],
+    cluster_by: [],
+    properties: {},
+    quarantine: true,
+    from: inputs.map((input) => input.table),
+    query,
+    has_where: false,
+    has_delete: false,
+    has_sequence: false,
+    sequence_type: null,
+    sequence_column: null,
+    load_type: 'append',
+    keys: [],
+    dedupe: false,
+    inputs,
+    ...more,
+  }
+}
+
+/** A rule on columns; `expression` and others take their options in `more`. */
+export function rule(
+  name: string,
+  check: string,
+  cols: string[],
+  on_fail: PlanRule['on_fail'],
+  options: Record<string, unknown> = {},
+  more: Partial<PlanRule> = {},
+): PlanRule {
+  return {
+    id: `rule-${name}`,
+    name,
+    check,
+    options,
+    columns: cols,
+    filter: null,
+    on_fail,
+    threshold: 0,
+    null_passes: false,
+    fingerprint: `print-${name}`,
+    ...more,
+  }
+}
+
+export async function openLake(
+  options: Partial<Parameters<typeof openLocalEngine>[0]> = {},
+): Promise<Lake> {
+  const root = await mkdtemp(join(tmpdir(), 'lakeforge-engine-'))
+  const engine = openLocalEngine({
+    root,
+    memory_bytes: 512 * 2 ** 20,
+    threads: 2,
+    retry_base_ms: 10,
+    grace_ms: 5000,
+    ...options,
+  })
+  const instance = await DuckDBInstance.create(':memory:', { threads: '1' })
+  const connection = await instance.connect()
+  await connection.run("set TimeZone = 'UTC'; set preserve_insertion_order = false")
+  const sql = {
+    run: async (text: string) => void (await connection.run(text)),
+    rows: async (text: string) =>
+      (await connection.runAndReadAll(text)).getRowObjectsJson() as never,
+    row: async (text: string) =>
+      ((await connection.runAndReadAll(text)).getRowObjectsJson() as never[])[0]!,
+  }
+  const lake: Lake = {
+    root,
+    engine,
+    async run(
+      steps,
+      seq,
+      { max_parallel = 2, on_failure = 'continue', only, batch_id, during } = {},
+    ) {
+      const plan: Plan = {
+        format: 1,
+        group: { id: 'g', name: 'g', max_parallel, on_failure },
+        steps,
+      }
+      const handle = await engine.start({
+        plan,
+        input: {
+          format: 1,
+          batch_id: batch_id ?? `batch-${seq}`,
+          plan_hash: 'hash',
+          group: 'g',
+          environment: 'test',
+          seq: String(seq),
+          batch_time: `2026-01-01T00:00:${String(seq % 60).padStart(2, '0')}.000Z`,
+          watermarks: {},
+        },
+        attempt: 1,
+        ...(only ? { only } : {}),
+      })
+      const result: BatchResult = { state: '', steps: {}, reports: [] }
+      while (result.state === '') {
+        for (const report of await engine.poll(handle, 30_000)) {
+          result.reports.push(report)
+          during?.(report, handle)
+          if (report.kind === 'done') result.state = report.state
+          if (report.kind === 'step' && 'counts' in report) result.steps[report.step] = report
+        }
+      }
+      return result
+    },
+    async append(table, cols, select) {
+      const dir = tableDir(root, table)
+      const adds = await copyRows(sql, select, dir, cols)
+      const base = await readSnapshot(dir, { connection })
+      return await commit(dir, {
+        base,
+        operation: 'WRITE',
+        adds,
+        columns: cols,
+        timestamp: Date.now(),
+      })
+    },
+    async rows(text, ...tables) {
+      const { duckdbScan } = await import('./delta.ts')
+      let query = text
+      for (const table of tables) {
+        const snapshot = await readSnapshot(tableDir(root, table), { connection })
+        if (snapshot === null) throw new Error(`no table ${table}`)
+        query = query.replaceAll(table, `${duckdbScan(snapshot)} as t`)
+      }
+      return (await connection.runAndReadAll(query)).getRowsJson() as unknown[][]
+    },
+    snapshot: (table) => readSnapshot(tableDir(root, table), { connection }),
+    async close() {
+      await engine.close()
+      connection.closeSync()
+      instance.closeSync()
+      await rm(root, { recursive: true, force: true })
+    },
+  }
+  return lake
+}
+
+/** A DuckDB query for literal rows: `values('a int', 'b string')` then rows as SQL tuples. */
+export function literalRows(cols: PlanColumn[], ...tuples: string[]): string {
+  const names = cols.map(
+    ({ name, type }, i) => `cast(c${i} as ${duckdbType(parseType(type))}) as "${name}"`,
+  )
+  return `select ${names.join(', ')} from (values ${tuples.join(', ')}) as v(${cols.map((_, i) => `c${i}`).join(', ')})`
+}
