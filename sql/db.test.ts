@@ -1,4 +1,12 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { TLSSocket } from 'node:tls'
+import { promisify } from 'node:util'
 import { afterAll, describe, expect, it } from 'vitest'
 import { openDb } from './db.ts'
 import { freshDb, freshServerDb, ON_SERVER } from './testing.ts'
@@ -53,6 +61,56 @@ describe('values', () => {
     await sql`create table public.named (a integer constraint named_a_check check (a > 0))`
     await expect(sql`insert into public.named values (0)`).rejects.toMatchObject({
       constraint_name: 'named_a_check',
+    })
+  })
+})
+
+// openssl comes with the server
+describe.runIf(ON_SERVER)('TLS (with a server alone)', () => {
+  /** A server that agrees to TLS, shows a certificate for localhost and refuses everybody who trusts it (28000). */
+  async function shows(work: (port: number, ca: string) => Promise<void>): Promise<void> {
+    const dir = await mkdtemp(join(tmpdir(), 'tls-'))
+    const [key, cert] = [join(dir, 'key'), join(dir, 'cert')]
+    const options =
+      'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -addext subjectAltName=DNS:localhost'
+    await promisify(execFile)('openssl', [...options.split(' '), '-keyout', key, '-out', cert])
+    const own = { key: await readFile(key), cert: await readFile(cert) }
+    const server = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.once('data', () => {
+        socket.write('S', () => {
+          const secure = new TLSSocket(socket, { isServer: true, ...own })
+          secure.on('error', () => {})
+          secure.once('data', () => secure.end(REFUSED))
+        })
+      })
+    })
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+    await work((server.address() as AddressInfo).port, own.cert.toString())
+    server.close()
+    await rm(dir, { recursive: true })
+  }
+  const fields = 'SFATAL\0C28000\0Mno\0\0'
+  const REFUSED = Buffer.from(`E\0\0\0${String.fromCharCode(fields.length + 4)}${fields}`)
+  const refusal = async (url: string, ca?: string): Promise<string> => {
+    const sql = openDb(url, { max: 1, ...(ca ? { ca } : {}) })
+    const error = await sql`select 1`.then(
+      () => ({ code: 'none' }),
+      (thrown: { code: string }) => thrown,
+    )
+    await sql.end({ timeout: 0 })
+    return error.code
+  }
+
+  it('checks whom it talks to as sslmode says', async () => {
+    await shows(async (port, ca) => {
+      const at = (host: string, mode: string) => `postgres://u:p@${host}:${port}/d?sslmode=${mode}`
+      expect(await refusal(at('localhost', 'verify-full'), ca)).toBe('28000')
+      expect(await refusal(at('127.0.0.1', 'require'))).toBe('28000')
+      expect(await refusal(at('127.0.0.1', 'verify-ca'), ca)).toBe('28000')
+      expect(await refusal(at('127.0.0.1', 'verify-full'), ca)).toBe('ERR_TLS_CERT_ALTNAME_INVALID')
+      expect(await refusal(at('localhost', 'verify-full'))).toBe('DEPTH_ZERO_SELF_SIGNED_CERT')
+      expect(await refusal(at('localhost', 'verify-ca'))).toBe('DEPTH_ZERO_SELF_SIGNED_CERT')
     })
   })
 })

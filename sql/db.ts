@@ -37,7 +37,7 @@ export function openDb(url: string, options: DbOptions = {}): Sql {
   const client = postgres(address.href, {
     ...CLIENT_OPTIONS,
     max: options.max ?? 10,
-    ...(mode && mode !== 'disable' ? { ssl: tls(mode, options.ca) } : {}),
+    ...(mode && mode !== 'disable' ? { ssl: tls(mode, address.hostname, options.ca) } : {}),
     ...(options.password ? { password: options.password } : {}),
     connection: { application_name: 'lakeforge', TimeZone: 'UTC', DateStyle: 'ISO, MDY' },
   })
@@ -60,10 +60,16 @@ export const CLIENT_OPTIONS = {
   onnotice: () => {},
 } satisfies postgres.Options<Record<string, postgres.PostgresType>>
 
-function tls(mode: string, ca?: string): 'require' | 'prefer' | Record<string, unknown> {
-  if (mode === 'verify-full') return { ca, rejectUnauthorized: true }
+function tls(
+  mode: string,
+  hostname: string,
+  ca?: string,
+): 'require' | 'prefer' | Record<string, unknown> {
+  // Without `host` a server that is named by its address could show anybody's certificate for "localhost"
+  const host = hostname.replace(/^\[|\]$/g, '')
+  if (mode === 'verify-full') return { ca, host, rejectUnauthorized: true }
   if (mode === 'verify-ca') {
-    return { ca, rejectUnauthorized: true, checkServerIdentity: () => undefined }
+    return { ca, host, rejectUnauthorized: true, checkServerIdentity: () => undefined }
   }
   return mode === 'prefer' || mode === 'allow' ? 'prefer' : 'require'
 }

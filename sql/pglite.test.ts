@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -40,6 +40,7 @@ it('keeps every committed transaction, and no half one, through SIGKILL', async 
 
 it('leaves no half-made folder behind and flushes commits', async () => {
   const dir = join(root, 'new')
+  await mkdir(`${dir}.new-1/base`, { recursive: true })
   const sql = await openEmbedded(dir)
   expect(await sql`show fsync`).toEqual([{ fsync: 'on' }])
   await sql.end()

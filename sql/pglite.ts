@@ -1,7 +1,7 @@
 // The embedded store: PostgreSQL compiled to WebAssembly, in this process, behind the same client as a server's.
 // One process at a time may open a folder (functions/engine/local/home.ts sees to that): two diverge silently.
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { Duplex } from 'node:stream'
 import { PGlite } from '@electric-sql/pglite'
 import postgres from 'postgres'
@@ -102,9 +102,14 @@ function wire(pglite: PGlite): Duplex {
 /** Makes the database beside its place and moves it there whole: a crash leaves no half-made folder. */
 async function createFolder(dir: string, load?: Blob): Promise<boolean> {
   if (await exists(join(dir, 'PG_VERSION'))) return false
-  const fresh = `${dir}.new-${process.pid}`
-  await rm(fresh, { recursive: true, force: true })
   await mkdir(dirname(dir), { recursive: true })
+  for (const name of await readdir(dirname(dir))) {
+    // left by a crash
+    if (name.startsWith(`${basename(dir)}.new-`)) {
+      await rm(join(dirname(dir), name), { recursive: true, force: true })
+    }
+  }
+  const fresh = `${dir}.new-${process.pid}`
   const pglite = await PGlite.create({ dataDir: fresh, ...(load ? { loadDataDir: load } : {}) })
   await pglite.close()
   await rename(fresh, dir)
