@@ -167,9 +167,13 @@ function nextMetadata(dir: string, input: CommitInput, replacesAll: boolean): Me
       column: '',
       reason: 'a new table needs columns',
     })
-  const old = base ? fieldsOf(dir, base.metadata) : []
+  const old = new Map(
+    base ? fieldsOf(dir, base.metadata).map((before) => [before.name, before]) : [],
+  )
   if (input.columns) evolve(tableOf(dir), base?.columns ?? null, input.columns, replacesAll)
-  const fields = (input.columns ?? base!.columns).map((column) => field(column, old))
+  const fields = (input.columns ?? base!.columns).map((column) =>
+    field(column, old.get(column.name)),
+  )
   const schemaString = JSON.stringify({ type: 'struct', fields })
   const configuration = { ...base?.metadata.configuration }
   for (const [key, value] of Object.entries(input.properties ?? {})) {
@@ -198,16 +202,19 @@ function sameColumns(a: readonly Column[], b: readonly Column[]): boolean {
   return a.length === b.length && a.every((column, i) => text(column) === text(b[i]!))
 }
 
-/** Another writer's marks on a column (a comment) stay while its type does. */
-function field(column: Column, old: readonly SchemaField[]): SchemaField {
+/** Another writer's marks on a column stay while its type does; a comment stays anyway. */
+function field(column: Column, before: SchemaField | undefined): SchemaField {
   const type = parseType(column.type)
-  const before = old.find((candidate) => candidate.name === column.name)
   const kept = before && formatType(fromDeltaType(before.type)) === formatType(type)
   return {
     name: column.name,
     type: kept ? before.type : deltaType(type),
     nullable: column.nullable,
-    metadata: before?.metadata ?? {},
+    metadata: kept
+      ? before.metadata
+      : before?.metadata.comment === undefined
+        ? {}
+        : { comment: before.metadata.comment },
   }
 }
 
