@@ -17,6 +17,12 @@ export const ERRORS = {
     message: 'There is already such a {kind} ({constraint}).',
     hint: 'Choose another name, or change the one that is there.',
   },
+  auth_unknown: {
+    status: 500,
+    retry: false,
+    message: 'LAKEFORGE_AUTH is "{mode}", which is no mode.',
+    hint: 'Use local or token.',
+  },
   balance_open: {
     status: 500,
     retry: false,
@@ -34,6 +40,12 @@ export const ERRORS = {
     retry: true,
     message: 'The batch is still {state}.',
     hint: 'Wait for its end, or cancel it first.',
+  },
+  bind_refused: {
+    status: 500,
+    retry: false,
+    message: 'Listening on {host} would open LakeForge to the network without authentication.',
+    hint: 'Set LAKEFORGE_AUTH=token, or leave HOST at 127.0.0.1.',
   },
   body_too_large: {
     status: 413,
@@ -336,6 +348,12 @@ export const ERRORS = {
     message: 'These tables wait for each other: {cycle}.',
     hint: 'Let one of them read something else, so that there is a first one.',
   },
+  port_in_use: {
+    status: 500,
+    retry: false,
+    message: 'Port {port} is taken by another program.',
+    hint: 'Set PORT to another number; 0 takes a free one.',
+  },
   query_timeout: {
     status: 504,
     retry: true,
@@ -438,6 +456,12 @@ export const ERRORS = {
     retry: false,
     message: '{rows} rows of "{table}" have no value in their sequence.',
     hint: 'Send them away with a not_null rule on the sequence_by column.',
+  },
+  source_timeout: {
+    status: 504,
+    retry: true,
+    message: 'Looking into the source "{source}" took longer than {seconds} s.',
+    hint: 'Narrow it down (schemas, formats, a folder below), or try again when it is less busy.',
   },
   sql_check_unavailable: {
     status: 503,

@@ -26,6 +26,8 @@ export function startOwner(
     secret: (reference: string) => Promise<string>
     tick_ms?: number
     around?: Around
+    /** Runs at the start of each round. */
+    before?: () => Promise<void>
     schedules?: boolean
   },
 ): Owner {
@@ -43,6 +45,7 @@ export function startOwner(
   }
 
   const round = async () => {
+    await options.before?.()
     if (options.schedules !== false) await claimDue(sql, { by: options.home_id })
     const open = await sql<{ id: string; group_id: string; environment_id: string }[]>`
       select distinct on (b.group_id, b.environment_id) b.id, b.group_id, b.environment_id

@@ -1,0 +1,250 @@
+// A home opened: its store, its engine, the app over both, and the owner at work. What `npm start` and the CLI stand on: the one
+// that finds the home free becomes its owner, everyone else talks to that one.
+import { access, constants, readFile, statfs } from 'node:fs/promises'
+import { totalmem } from 'node:os'
+import { join, resolve } from 'node:path'
+import { fail } from '#core/errors.ts'
+import { uuidv7 } from '#core/id.ts'
+import { durable } from '#engine/local/durable.ts'
+import { joinHome, takeHome } from '#engine/local/home.ts'
+import type { Home } from '#engine/local/home.ts'
+import { openLocalEngine } from '#engine/local/index.ts'
+import { resolveSecret } from '#engine/local/secrets.ts'
+import { startOwner } from '#engine/owner.ts'
+import { openDb } from '#sql/db.ts'
+import type { Sql } from '#sql/db.ts'
+import { migrate } from '#sql/migrate.ts'
+import { openEmbedded } from '#sql/pglite.ts'
+import { createApp } from './app.ts'
+import type { App } from './app.ts'
+import type { AuthSettings } from './auth.ts'
+import type { Deps } from './request.ts'
+import type { Finding } from './status.ts'
+
+export type HomeOptions = {
+  /** Folder; LAKEFORGE_HOME or `.lakeforge` of the working directory if not given. */
+  dir?: string
+  /** The environment variables to go by; those of the process if not given. */
+  env?: NodeJS.ProcessEnv
+  auth?: AuthSettings
+  /** Whether schedules start batches; a CLI that does one thing leaves them to the server. Default true. */
+  schedules?: boolean
+}
+
+export type OpenHome = {
+  app: App
+  auth: AuthSettings
+  sql: Sql
+  home: Home
+  close(): Promise<void>
+}
+
+const MEMORY_BYTES = 2 ** 30
+const LEAST_FREE_BYTES = 2 ** 30
+
+export function homeDir(env: NodeJS.ProcessEnv = process.env): string {
+  return resolve(env.LAKEFORGE_HOME || '.lakeforge')
+}
+
+/**
+ * Becomes the owner of a home: opens and migrates its store, makes the environment `laptop` where there is none, starts to drive.
+ * @throws home_in_use, or what the store says
+ */
+export async function openHome(options: HomeOptions = {}): Promise<OpenHome> {
+  return openTaken(await takeHome(options.dir ?? homeDir(options.env)), options)
+}
+
+async function openTaken(home: Home, options: HomeOptions): Promise<OpenHome> {
+  const env = options.env ?? process.env
+  const closing: (() => Promise<unknown>)[] = [() => home.release()]
+  const close = async () => {
+    for (const each of closing.splice(0).reverse()) await each()
+  }
+  try {
+    const sql = await openStore(home, env)
+    closing.push(() => sql.end({ timeout: 5 }))
+    await migrate(sql)
+    await firstEnvironment(sql, home)
+
+    // Where each environment's lake lies; looked up before each round, since the engine asks without waiting
+    const roots = new Map<string, string>()
+    const readRoots = async () => {
+      const rows = await sql<{ name: string; root: string }[]>`
+        select name, root from config.environment where engine = 'local' and home_id = ${home.id}
+      `
+      roots.clear()
+      for (const { name, root } of rows)
+        roots.set(name, root === '' ? join(home.dir, 'lake') : resolve(home.dir, root))
+    }
+    await readRoots()
+    const secret = (reference: string) => resolveSecret(home.dir, reference)
+    const engine = openLocalEngine({
+      root: (name) => roots.get(name) ?? fail('environment_unknown', { name }),
+      memory_bytes: Number(env.LAKEFORGE_MEMORY_MB ?? 0) * 2 ** 20 || MEMORY_BYTES,
+      home: home.dir,
+    })
+    closing.push(() => engine.close())
+    const owner = startOwner(sql, engine, {
+      home_id: home.id,
+      secret,
+      around: durable,
+      before: readRoots,
+      schedules: options.schedules ?? true,
+    })
+    closing.push(() => owner.stop())
+
+    const deps: Deps = {
+      sql,
+      engines: { local: engine },
+      version: await packageVersion(),
+      dialect: () => import('#dialect/index.ts'),
+      sources: null,
+      doctor: () => examine(home.dir),
+      nudge: owner.nudge,
+    }
+    const auth = options.auth ?? { mode: 'local' }
+    return { app: createApp(deps, auth), auth, sql, home, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+export type Connection = {
+  /** Where the owner listens; null if this process is the owner and listens nowhere. */
+  url: string | null
+  /** Calls the API: over HTTP with the owner, or in this process. `path` begins with a slash. */
+  request(path: string, init?: RequestInit): Promise<Response>
+  close(): Promise<void>
+}
+
+/** Talks to the home's owner, or becomes it for as long as the connection is open. */
+export async function connectHome(options: HomeOptions = {}): Promise<Connection> {
+  const { home, owner } = await joinHome(options.dir ?? homeDir(options.env))
+  if (owner) {
+    return {
+      url: owner.url,
+      request: (path, init = {}) => {
+        const headers = new Headers(init.headers)
+        headers.set('authorization', `Bearer ${owner.token}`)
+        return fetch(new URL(path, owner.url), { ...init, headers })
+      },
+      close: async () => {},
+    }
+  }
+  const opened = await openTaken(home, { schedules: false, ...options })
+  return {
+    url: null,
+    request: async (path, init = {}) => opened.app.request(`http://localhost${path}`, init),
+    close: opened.close,
+  }
+}
+
+/** DATABASE_URL, the official PG* variables where a platform sets them, else the embedded store of the home. */
+async function openStore(home: Home, env: NodeJS.ProcessEnv): Promise<Sql> {
+  if (env.DATABASE_URL) return openDb(env.DATABASE_URL)
+  if ((env.LAKEBASE_ENDPOINT || env.DATABRICKS_APP_NAME) && env.PGHOST) {
+    const url = new URL(
+      `postgres://${env.PGHOST}:${env.PGPORT ?? '5432'}/${env.PGDATABASE ?? 'postgres'}`,
+    )
+    url.username = encodeURIComponent(env.PGUSER ?? '')
+    url.password = encodeURIComponent(env.PGPASSWORD ?? '')
+    url.searchParams.set('sslmode', env.PGSSLMODE ?? 'require')
+    return openDb(url.href)
+  }
+  return openEmbedded(home.store)
+}
+
+/** A new store gets the environment `laptop`; a local environment that no home drives yet is taken by this one. */
+async function firstEnvironment(sql: Sql, home: Home): Promise<void> {
+  await sql.begin(async (tx) => {
+    await tx`select set_config('lakeforge.actor', 'lakeforge', true)`
+    await tx`lock table config.environment in share row exclusive mode`
+    const [any] = await tx`select from config.environment limit 1`
+    if (!any)
+      await tx`
+        insert into config.environment ${tx({
+          id: uuidv7(),
+          name: 'laptop',
+          description: 'This machine',
+          engine: 'local',
+          is_default: true,
+          home_id: home.id,
+        })}
+      `
+    await tx`update config.environment set home_id = ${home.id} where engine = 'local' and home_id is null`
+  })
+}
+
+async function packageVersion(): Promise<string> {
+  const text = await readFile(join(import.meta.dirname, '../package.json'), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+/** What only the machine can say of itself. */
+async function examine(dir: string): Promise<Finding[]> {
+  const findings: Finding[] = []
+  const [major = 0] = process.versions.node.split('.').map(Number)
+  findings.push(
+    major >= 24
+      ? { check: 'node', state: 'ok', message: `Node ${process.versions.node}`, fix: null }
+      : {
+          check: 'node',
+          state: 'failed',
+          message: `Node ${process.versions.node} is too old.`,
+          fix: 'Start LakeForge by `npm start` or `npx lakeforge`: they bring Node 24.',
+        },
+  )
+  const writable = await access(dir, constants.W_OK).then(
+    () => true,
+    () => false,
+  )
+  findings.push(
+    writable
+      ? { check: 'home', state: 'ok', message: `${dir} is writable.`, fix: null }
+      : {
+          check: 'home',
+          state: 'failed',
+          message: `${dir} is not writable.`,
+          fix: `chown the folder to the user that runs LakeForge.`,
+        },
+  )
+  const disk = await statfs(dir)
+  const free = disk.bavail * disk.bsize
+  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`
+  findings.push(
+    free >= LEAST_FREE_BYTES
+      ? { check: 'disk', state: 'ok', message: `${gib(free)} free.`, fix: null }
+      : {
+          check: 'disk',
+          state: 'warning',
+          message: `Only ${gib(free)} free.`,
+          fix: 'Free some space, or move LAKEFORGE_HOME to a larger disk.',
+        },
+  )
+  findings.push(
+    totalmem() >= 2 * MEMORY_BYTES
+      ? { check: 'memory', state: 'ok', message: `${gib(totalmem())} in the machine.`, fix: null }
+      : {
+          check: 'memory',
+          state: 'warning',
+          message: `Only ${gib(totalmem())} in the machine.`,
+          fix: 'Set LAKEFORGE_MEMORY_MB to half of it.',
+        },
+  )
+  const built = await access(join(import.meta.dirname, '../web/build/index.html')).then(
+    () => true,
+    () => false,
+  )
+  findings.push(
+    built
+      ? { check: 'screens', state: 'ok', message: 'web/build is there.', fix: null }
+      : {
+          check: 'screens',
+          state: 'warning',
+          message: 'web/build is not there: only the API is served.',
+          fix: 'npm run build',
+        },
+  )
+  return findings
+}

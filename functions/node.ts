@@ -1,0 +1,112 @@
+// Entry for Node and Databricks Apps: opens the home, serves the API and the screens, ticks. `npm start` runs it.
+import { readFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { serve } from '@hono/node-server'
+import { serveStatic } from '@hono/node-server/serve-static'
+import { Hono } from 'hono'
+import { fail, LakeForgeError } from '#core/errors.ts'
+import { openHome } from './home.ts'
+import type { HomeOptions } from './home.ts'
+import type { AuthSettings } from './auth.ts'
+import { ensureBuilt } from './web-build.ts'
+
+export type Server = { url: string; home: string; close(): Promise<void> }
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
+
+/**
+ * Starts the server: HOST (127.0.0.1), PORT (8787; 0 takes a free one), LAKEFORGE_AUTH (local, token).
+ * @throws bind_refused for a host that is not loopback without authentication; home_in_use
+ */
+export async function startServer(
+  options: HomeOptions & { host?: string; port?: number; build?: string | null } = {},
+): Promise<Server> {
+  const env = options.env ?? process.env
+  const host = options.host ?? env.HOST ?? '127.0.0.1'
+  const port = options.port ?? Number(env.PORT ?? 8787)
+  const mode = env.LAKEFORGE_AUTH || 'local'
+  if (mode !== 'local' && mode !== 'token') fail('auth_unknown', { mode })
+  if (mode === 'local' && !LOOPBACK.test(host)) fail('bind_refused', { host })
+  const auth: AuthSettings = { mode }
+  const opened = await openHome({ ...options, auth })
+  try {
+    const build = options.build === undefined ? await ensureBuilt() : options.build
+    const site = new Hono()
+    // The API's own app answers everything below these; the rest are files of the build
+    site.all('/api/*', (c) => opened.app.fetch(c.req.raw, c.env))
+    site.all('/hooks/*', (c) => opened.app.fetch(c.req.raw, c.env))
+    if (build !== null) await addScreens(site, build)
+    const server = serve({ fetch: site.fetch, hostname: host, port })
+    await new Promise<void>((resolve, reject) => {
+      server.once('listening', resolve)
+      server.once('error', (error: NodeJS.ErrnoException) =>
+        reject(
+          error.code === 'EADDRINUSE'
+            ? new LakeForgeError('port_in_use', { port: String(port) }, { cause: error })
+            : error,
+        ),
+      )
+    })
+    const address = server.address() as { port: number }
+    const url = `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
+    auth.owner_token = await opened.home.announce(url)
+    return {
+      url,
+      home: opened.home.dir,
+      async close() {
+        const closed = new Promise((resolve) => server.close(resolve))
+        if ('closeAllConnections' in server) server.closeAllConnections()
+        await closed
+        await opened.close()
+      },
+    }
+  } catch (error) {
+    await opened.close()
+    throw error
+  }
+}
+
+/** The files of the build, and its start page for every path of the app. */
+async function addScreens(site: Hono, build: string): Promise<void> {
+  const root = relative(process.cwd(), build) || '.'
+  const page = await readFile(join(build, 'index.html'), 'utf8')
+  site.use(async (c, next) => {
+    await next()
+    c.header('x-content-type-options', 'nosniff')
+    c.header('referrer-policy', 'same-origin')
+    c.header('x-frame-options', 'DENY')
+  })
+  site.use(
+    '*',
+    serveStatic({
+      root,
+      precompressed: true,
+      onFound: (path, c) =>
+        c.header(
+          'cache-control',
+          path.includes('/immutable/') ? 'public, max-age=31536000, immutable' : 'no-cache',
+        ),
+    }),
+  )
+  site.get('*', (c) => c.html(page, 200, { 'cache-control': 'no-cache' }))
+}
+
+if (import.meta.main) {
+  try {
+    const server = await startServer()
+    console.log(`LakeForge ${server.url}  (home ${server.home})`)
+    let stopping = false
+    const stop = () => {
+      // The second time somebody asks, nothing is waited for: all that matters is durable
+      if (stopping) process.exit(130)
+      stopping = true
+      void server.close().then(() => process.exit(0))
+    }
+    process.on('SIGINT', stop)
+    process.on('SIGTERM', stop)
+  } catch (error) {
+    if (!(error instanceof LakeForgeError)) throw error
+    console.error(`${error.message} ${error.hint}`)
+    process.exit(1)
+  }
+}
