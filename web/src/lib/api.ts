@@ -151,12 +151,12 @@ async function call<T>(method: 'GET' | 'POST', path: string, options: CallOption
   const response = await request(`/api/${path}${text ? `?${text}` : ''}`, {
     method,
     signal: options.signal,
-    headers: { accept: 'application/json', ...options.headers },
+    headers: { accept: 'application/json' },
   })
   return (await response.json()) as T
 }
 
-type CallOptions = { query?: Query; signal?: AbortSignal; headers?: Record<string, string> }
+type CallOptions = { query?: Query; signal?: AbortSignal }
 
 /** fetch, but anything other than a good answer is an ApiError. An abort stays an abort. */
 export async function request(url: string, init: RequestInit): Promise<Response> {
@@ -214,14 +214,7 @@ export const api = {
     call<Page<Batch>>('GET', 'batches', { query, signal }),
   batch: (id: string, signal?: AbortSignal) =>
     call<BatchDetail>('GET', `batches/${encodeURIComponent(id)}`, { signal }),
-  cancel: (id: string) =>
-    call<unknown>('POST', `batches/${encodeURIComponent(id)}/cancel`, { headers: once() }),
-  retry: (id: string) =>
-    call<unknown>('POST', `batches/${encodeURIComponent(id)}/retry`, { headers: once() }),
+  cancel: (id: string) => call<unknown>('POST', `batches/${encodeURIComponent(id)}/cancel`, {}),
+  retry: (id: string) => call<unknown>('POST', `batches/${encodeURIComponent(id)}/retry`, {}),
   eventsUrl: (id: string) => `/api/batches/${encodeURIComponent(id)}/events`,
-}
-
-/** A lost answer may be asked for again without doing the thing twice. */
-function once(): Record<string, string> {
-  return { 'idempotency-key': crypto.randomUUID() }
 }
