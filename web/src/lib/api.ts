@@ -1,6 +1,13 @@
 // The API as this client sees it: its shapes, and every failure as one ApiError.
+import { hc } from 'hono/client'
+import type { JSONParsed } from 'hono/utils/types'
 import type { State } from '#core/batch.ts'
-import type { Zone } from '#core/plan.ts'
+import type { Environment as CoreEnvironment } from '#core/environment.ts'
+import type { Group as CoreGroup } from '#core/group.ts'
+import type { Schedule as CoreSchedule } from '#core/schedule.ts'
+import type { App } from '#functions/app.ts'
+
+type Answer<Call extends (...args: never[]) => Promise<unknown>> = Awaited<ReturnType<Call>>
 
 export type Page<Row> = {
   items: Row[]
@@ -9,107 +16,14 @@ export type Page<Row> = {
   total?: number
 }
 
+export type Group = JSONParsed<CoreGroup>
+export type Schedule = JSONParsed<CoreSchedule>
+export type Environment = JSONParsed<CoreEnvironment>
+export type Batch = Answer<typeof api.batches>['items'][number]
+export type BatchDetail = Answer<typeof api.batch>
+export type Step = BatchDetail['steps'][number]
+export type RuleRun = BatchDetail['rules'][number]
 export type Problem = { code: string; message: string; hint: string }
-
-export type Group = {
-  id: string
-  name: string
-  description: string | null
-  schedule_id: string | null
-}
-
-export type Schedule = {
-  id: string
-  name: string
-  kind: string
-  quartz_cron: string | null
-  timezone: string
-  paused: boolean
-  /** Absent where nothing is due. */
-  next_run_at?: string | null
-}
-
-export type Environment = { id: string; name: string; engine: string; is_default?: boolean }
-
-export type Batch = {
-  id: string
-  group_id: string
-  group_name: string
-  environment: string
-  /** A bigint as text. */
-  seq: string
-  state: State
-  /** A succeeded batch with warnings in some step. */
-  warned: boolean
-  trigger: string
-  attempt: number
-  created_at: string
-  started_at: string | null
-  finished_at: string | null
-  rows_read: number
-  rows_written: number
-  rows_quarantined: number
-  rows_dropped: number
-  error: Problem | null
-  waiting_reason: string | null
-  cancel_requested_at: string | null
-  steps: number
-  steps_finished: number
-}
-
-export type Step = {
-  id: string
-  /** Unique in its batch: `bronze:sales.orders`. */
-  key: string
-  zone: Zone
-  table: string
-  state: State
-  attempt: number
-  depends_on: string[]
-  /** For a skipped step: the key of the step that failed first, or the id of the batch that took its input over. */
-  root_cause: string | null
-  /** What it waits for, or why it did not run. */
-  reason: string | null
-  started_at: string | null
-  finished_at: string | null
-  duration_ms: number | null
-  rows_read: number
-  rows_written: number
-  rows_quarantined: number
-  rows_dropped: number
-  rows_filtered: number
-  rows_deduplicated: number
-  rows_late: number
-  rows_inserted: number
-  rows_updated: number
-  rows_deleted: number
-  rows_closed: number
-  files_rewritten: number
-  bytes_read: number
-  bytes_written: number
-  delta_version_before: number | null
-  delta_version_after: number | null
-  content_hash: string | null
-  watermark_from: string | null
-  watermark_to: string | null
-  error: Problem | null
-  warnings: string[]
-  /** Of the running attempt. */
-  progress: Progress | null
-}
-
-export type RuleRun = {
-  name: string
-  check: string
-  table: string
-  on_fail: 'warn' | 'drop' | 'quarantine' | 'fail'
-  rows_checked: number
-  rows_failed: number
-  /** More rows failed than the threshold allows, so on_fail applied. */
-  applied: boolean
-}
-
-export type BatchDetail = { batch: Batch; steps: Step[]; rules: RuleRun[] }
 
 export type Progress = { done: number; total: number | null; unit: 'rows' | 'bytes' | 'files' }
 export type Level = 'debug' | 'info' | 'warn' | 'error'
@@ -139,24 +53,6 @@ export class ApiError extends Error {
     this.request_id = request_id ?? null
   }
 }
-
-type Query = Record<string, string | number | undefined>
-
-/** @throws ApiError */
-async function call<T>(method: 'GET' | 'POST', path: string, options: CallOptions): Promise<T> {
-  const search = new URLSearchParams()
-  for (const [key, value] of Object.entries(options.query ?? {}))
-    if (value !== undefined && value !== '') search.set(key, String(value))
-  const text = search.toString()
-  const response = await request(`/api/${path}${text ? `?${text}` : ''}`, {
-    method,
-    signal: options.signal,
-    headers: { accept: 'application/json' },
-  })
-  return (await response.json()) as T
-}
-
-type CallOptions = { query?: Query; signal?: AbortSignal }
 
 /** fetch, but anything other than a good answer is an ApiError. An abort stays an abort. */
 export async function request(url: string, init: RequestInit): Promise<Response> {
@@ -203,18 +99,53 @@ export function writeToken(token: string): void {
   else sessionStorage.removeItem(TOKEN)
 }
 
+// `hc` knows the API's routes, parameters and answers from the type of the app; nothing of the back end is bundled.
+const client = hc<App>(location.origin, {
+  fetch: (input: RequestInfo | URL, init?: RequestInit) => request(String(input), init ?? {}),
+}).api
+
+const ALL = { limit: '500' }
+const ALL_AND_TOTAL = { ...ALL, include: 'total' }
+
+// The lists of configured things share one generic route, whose rows `hc` can't name.
+async function page<Row>(answer: Promise<Response>): Promise<Page<Row>> {
+  return (await answer).json() as Promise<Page<Row>>
+}
+
+// `hc` puts parameters into the path as they are: an id from the address bar must not leave its place.
+function at(id: string): { id: string } {
+  return { id: encodeURIComponent(id) }
+}
+
+/** Each read and write of the screens. All @throws ApiError. */
 export const api = {
   groups: (signal?: AbortSignal) =>
-    call<Page<Group>>('GET', 'groups', { query: { include: 'total', limit: 200 }, signal }),
+    page<Group>(client.groups.$get({ query: ALL_AND_TOTAL }, { init: { signal } })),
   schedules: (signal?: AbortSignal) =>
-    call<Page<Schedule>>('GET', 'schedules', { query: { limit: 200 }, signal }),
+    page<Schedule>(client.schedules.$get({ query: ALL }, { init: { signal } })),
   environments: (signal?: AbortSignal) =>
-    call<Page<Environment>>('GET', 'environments', { query: { limit: 200 }, signal }),
-  batches: (query: Query, signal?: AbortSignal) =>
-    call<Page<Batch>>('GET', 'batches', { query, signal }),
-  batch: (id: string, signal?: AbortSignal) =>
-    call<BatchDetail>('GET', `batches/${encodeURIComponent(id)}`, { signal }),
-  cancel: (id: string) => call<unknown>('POST', `batches/${encodeURIComponent(id)}/cancel`, {}),
-  retry: (id: string) => call<unknown>('POST', `batches/${encodeURIComponent(id)}/retry`, {}),
-  eventsUrl: (id: string) => `/api/batches/${encodeURIComponent(id)}/events`,
+    page<Environment>(client.environments.$get({ query: ALL }, { init: { signal } })),
+  batches: async ({ limit, ...filter }: BatchQuery, signal?: AbortSignal) => {
+    const query = { ...filter, limit: String(limit) }
+    return (await client.batches.$get({ query }, { init: { signal } })).json()
+  },
+  batch: async (id: string, signal?: AbortSignal) =>
+    (await client.batches[':id'].$get({ param: at(id) }, { init: { signal } })).json(),
+  cancel: (id: string) => client.batches[':id'].cancel.$post({ param: at(id) }),
+  retry: (id: string) => client.batches[':id'].retry.$post({ param: at(id), query: {} }),
+  /** The stream of a batch, from after the event `last_id` on. */
+  events: (id: string, last_id: string | null, signal: AbortSignal) =>
+    client.batches[':id'].events.$get(
+      { param: at(id) },
+      { init: { signal }, headers: last_id === null ? {} : { 'last-event-id': last_id } },
+    ),
+}
+
+export type BatchQuery = {
+  group?: string
+  state?: State
+  trigger?: string
+  from?: string
+  after?: string
+  limit: number
 }

@@ -1,7 +1,7 @@
 // Every read of the app: its key, how it is fetched and how often again. The client is one for the app, so that a page's
 // `load` can start a read before its component exists.
 import { QueryCache, QueryClient, infiniteQueryOptions, queryOptions } from '@tanstack/svelte-query'
-import { ApiError, api, type Page } from '#lib/api.ts'
+import { ApiError, api } from '#lib/api.ts'
 import { connection } from '#lib/connection.svelte.ts'
 import type { BatchFilter } from '#lib/paths.ts'
 import { since } from '#lib/since.ts'
@@ -82,7 +82,7 @@ export const queries = {
           signal,
         ),
       initialPageParam: null as string | null,
-      getNextPageParam: (page: Page<unknown>) => page.next,
+      getNextPageParam: (page) => page.next,
       // Each refetch asks for every loaded page again: a long list is looked at, not watched.
       refetchInterval: (query) =>
         (query.state.data?.pages.length ?? 0) > 3 ? 12 * POLL_MS : POLL_MS,

@@ -1,6 +1,6 @@
 // One open batch: its stream of events while the page is in sight. Lines go into a plain buffer; what changed in the batch and its
 // steps is handed over once per animation frame. If the stream breaks, it is tried again from the last number, and the page polls meanwhile.
-import { api, request, type Batch, type LogEvent, type Step } from '#lib/api.ts'
+import { api, type Batch, type LogEvent, type Step } from '#lib/api.ts'
 import { EventBuffer } from '#lib/run/buffer.ts'
 import { readMessages, type Message } from '#lib/run/sse.ts'
 
@@ -59,12 +59,7 @@ export class LiveBatch {
     while (!abort.signal.aborted) {
       let closed = false
       try {
-        const headers: Record<string, string> = { accept: 'text/event-stream' }
-        if (this.#last_id !== null) headers['last-event-id'] = this.#last_id
-        const response = await request(api.eventsUrl(this.#options.id), {
-          headers,
-          signal: abort.signal,
-        })
+        const response = await api.events(this.#options.id, this.#last_id, abort.signal)
         if (!response.body) throw new TypeError('a stream without a body')
         this.mode = 'live'
         await readMessages(response.body, (message) => {
