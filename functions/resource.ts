@@ -122,7 +122,7 @@ export function resource<
         const matches = sql`
         ${query.q ? sql`and (name ilike ${`%${escapeLike(query.q)}%`} or description ilike ${`%${escapeLike(query.q)}%`})` : sql``}
         ${query.tag ? sql`and ${query.tag} = any (tags)` : sql``}
-        ${filters.map((name) => (query[name] === undefined ? sql`` : sql`and ${sql(name)}::text = ${query[name]}`))}
+        ${filters.map((name) => (query[name] === undefined ? sql`` : matching(sql, name, query[name])))}
       `
         const rows = await sql<(Row & { sort_key: string })[]>`
         select *, ${sql(column)}::text as sort_key
@@ -285,6 +285,14 @@ export function resource<
         return c.json({ items, next: null })
       },
     )
+}
+
+/** A column's equality in its own type, so that an index can serve it. */
+function matching(sql: Sql, name: string, value: string) {
+  if (name.endsWith('_id')) return sql`and ${sql(name)} = ${value}::uuid`
+  return name === 'paused'
+    ? sql`and ${sql(name)} = ${value === 'true'}`
+    : sql`and ${sql(name)} = ${value}`
 }
 
 function escapeLike(text: string): string {

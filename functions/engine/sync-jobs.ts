@@ -63,7 +63,10 @@ export async function claimDue(
       continue
     }
     if (index === undefined) {
-      const metadata = await loadMetadata(sql)
+      const metadata = await loadMetadata(
+        sql,
+        candidates.map((each) => each.group_id),
+      )
       index = { metadata: indexMetadata(metadata), version: metadata.version }
     }
     const due = candidate.next_run_at!
