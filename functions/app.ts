@@ -20,6 +20,7 @@ import { goldConfigs } from './gold-configs.ts'
 import { groups } from './groups.ts'
 import { lineage } from './lineage.ts'
 import { logs } from './logs.ts'
+import { metadata } from './metadata.ts'
 import { openApi } from './open-api.ts'
 import { rawConfigs } from './raw-configs.ts'
 import type { Ctx, Deps, Env } from './request.ts'
@@ -78,6 +79,7 @@ export function createApp(deps: Deps | (() => Deps), auth: AuthSettings) {
     .route('/api/lineage', lineage)
     .route('/api/tables', tables)
     .route('/api', status)
+    .route('/api', metadata)
 
   openApi(app)
 

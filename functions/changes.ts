@@ -30,7 +30,7 @@ export const changes = new Hono<Env>().get(
     const limit = query.limit ?? 50
     const cursor = decodeCursor(query.after, 1)
     const rows = await sql<{ id: string }[]>`
-      select id::text, actor, table_name, row_id, operation, before, after, metadata_version, request_id, changed_at
+      select id::text, actor, table_name, row_id, operation, before, after, metadata_version, request_id, origin, changed_at
       from config.change
       where true
         ${cursor === null ? sql`` : sql`and id < ${cursor[0]!}::bigint`}

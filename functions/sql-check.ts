@@ -5,6 +5,7 @@ import { indexMetadata, silverQuery } from '#core/build-plan.ts'
 import type { BronzeConfig } from '#core/bronze-config.ts'
 import { rawFaults } from '#core/extractors.ts'
 import { fail, LakeForgeError } from '#core/errors.ts'
+import type { FieldError } from '#core/errors.ts'
 import type { DqRuleCreate } from '#core/dq-rule.ts'
 import type { GoldConfig, GoldConfigCreate } from '#core/gold-config.ts'
 import type { PlanColumn } from '#core/plan.ts'
@@ -62,28 +63,61 @@ export async function tableColumns(
   }).columns
 }
 
-async function relations(db: Db, tables: readonly string[]): Promise<Dialect.Relation[]> {
-  const columns = await tableColumns(db, tables)
+/** Where the columns of tables come from: the store, or metadata that is not stored yet. */
+export type ColumnsOf = (tables: readonly string[]) => Promise<Map<string, PlanColumn[]>>
+
+async function relations(
+  columnsOf: ColumnsOf,
+  tables: readonly string[],
+): Promise<Dialect.Relation[]> {
+  const columns = await columnsOf(tables)
   return [...columns].map(([name, list]) => ({ name, columns: list }))
 }
 
 type Checked = { columns: PlanColumn[]; derived: Derived }
 
-/** Types, inputs and lineage of a silver table. @throws the dialect's errors, each with the field that it stands in */
-export async function checkSilver(
+/** `silverOf` with the columns that are stored. */
+export function checkSilver(
   db: Db,
   door: DialectDoor,
   config: SilverConfigCreate | SilverConfig,
 ): Promise<Checked> {
+  return silverOf((tables) => tableColumns(db, tables), door, config)
+}
+
+/** Types, inputs and lineage of a silver table. @throws the dialect's errors, each with the fields at fault under `errors` */
+export async function silverOf(
+  columnsOf: ColumnsOf,
+  door: DialectDoor,
+  config: SilverConfigCreate | SilverConfig,
+): Promise<Checked> {
   const tables = [...new Set([...config.from, ...config.joins.map((join) => join.table)])]
-  const known = await relations(db, tables)
-  for (const table of tables)
-    if (!known.some((each) => each.name === table))
-      fail('table_unknown', { table, line: 1, column: 1 })
-  const { analyzeQuery, DIALECT_VERSION } = await open(door)
+  const known = await relations(columnsOf, tables)
+  const missing = (table: string) => !known.some((each) => each.name === table)
+  const errors = [
+    ...config.from.flatMap((table, index) =>
+      missing(table) ? [unwritten(table, `from.${index}`)] : [],
+    ),
+    ...config.joins.flatMap((join, index) =>
+      missing(join.table) ? [unwritten(join.table, `joins.${index}.table`)] : [],
+    ),
+  ]
+  if (errors.length > 0)
+    fail(
+      'table_unknown',
+      { table: tables.find(missing), tables: 'those that some config writes' },
+      { errors },
+    )
+  const dialect = await open(door)
+  const { DIALECT_VERSION } = dialect
   const first = known.find((each) => each.name === config.from[0])!
   const query = silverQuery(config, first.columns as PlanColumn[])
-  const found = await analyzeQuery(query, known)
+  const found = await dialect.analyzeQuery(query, known).catch(async (error: unknown) => {
+    if (!(error instanceof LakeForgeError)) throw error
+    const errors = await silverFaults(dialect, known, config)
+    // A fault of the whole (two columns of one name, a join) keeps its own words
+    return fail(error.code, error.detail, { cause: error, hint: error.hint, errors })
+  })
   const typeOf = (name: string) => found.columns.find((each) => each.name === name)?.type ?? null
   for (const [mark, field] of [
     ['__keep', 'where'],
@@ -116,19 +150,100 @@ export async function checkSilver(
   }
 }
 
-/** Types, inputs and lineage of a gold table. @throws the dialect's errors, each with line and column */
-export async function checkGold(
+/** Which pieces of a silver config are at fault, each looked at alone; `line` counts within the piece. */
+async function silverFaults(
+  dialect: typeof Dialect,
+  known: readonly Dialect.Relation[],
+  config: SilverConfigCreate | SilverConfig,
+): Promise<FieldError[]> {
+  const columns = (table: string) => known.find((each) => each.name === table)!.columns
+  const joined = new Set(config.joins.map((join) => join.table))
+  const scope = [
+    ...config.from
+      .filter((table, index) => index === 0 || !joined.has(table))
+      .map((name) => ({ name, columns: columns(name) })),
+    ...config.joins.map((join) => ({
+      name: join.alias ?? join.table,
+      columns: columns(join.table),
+    })),
+  ]
+  const condition = { boolean: true }
+  const pieces: [path: string, sql: string | null, options: Dialect.ExpressionOptions][] = [
+    ...config.select.map(
+      ({ expression }, index) =>
+        [`select.${index}.expression`, expression, { windows: true }] as [string, string, object],
+    ),
+    ...config.joins.map(
+      ({ on }, index) => [`joins.${index}.on`, on, condition] as [string, string, object],
+    ),
+    ['where', config.where, condition],
+    [
+      'sequence_by',
+      config.select.some(({ name }) => name === config.sequence_by) ? null : config.sequence_by,
+      {},
+    ],
+    ['delete_when', config.delete_when, condition],
+  ]
+  const errors: FieldError[] = []
+  for (const [path, sql, options] of pieces) {
+    if (sql === null) continue
+    try {
+      await dialect.analyzeExpression(sql, scope, options)
+    } catch (error) {
+      if (!(error instanceof LakeForgeError)) throw error
+      errors.push(sqlFault(path, error))
+    }
+  }
+  return errors
+}
+
+function sqlFault(path: string, error: LakeForgeError): FieldError {
+  const line = Number(error.detail.line)
+  return {
+    path,
+    message: `${error.message} ${error.hint}`.trim(),
+    code: error.code,
+    ...(line > 0 && { line }),
+  }
+}
+
+function unwritten(table: string, path: string): FieldError {
+  return { path, message: `Nothing writes the table ${table}.`, code: 'table_unknown' }
+}
+
+/** Whatever looks like schema.table in a query; what it really reads the dialect says. */
+export function tablesNamed(query: string): string[] {
+  const found = [...query.matchAll(/`?(\w+)`?\s*\.\s*`?(\w+)`?/g)].map((match) =>
+    `${match[1]}.${match[2]}`.toLowerCase(),
+  )
+  return [...new Set(found)]
+}
+
+/** `goldOf` with the columns that are stored. */
+export function checkGold(
   db: Db,
   door: DialectDoor,
   config: GoldConfigCreate | GoldConfig,
 ): Promise<Checked> {
-  // Whatever looks like schema.table in the text is looked up; what the query really reads the dialect says
-  const named = [...config.query.matchAll(/`?(\w+)`?\s*\.\s*`?(\w+)`?/g)].map((match) =>
-    `${match[1]}.${match[2]}`.toLowerCase(),
-  )
-  const known = await relations(db, [...new Set(named)])
+  return goldOf((tables) => tableColumns(db, tables), door, config)
+}
+
+/** Types, inputs and lineage of a gold table. @throws the dialect's errors, with the line of the query under `errors` */
+export async function goldOf(
+  columnsOf: ColumnsOf,
+  door: DialectDoor,
+  config: GoldConfigCreate | GoldConfig,
+): Promise<Checked> {
+  const known = await relations(columnsOf, tablesNamed(config.query))
   const { analyzeQuery, DIALECT_VERSION } = await open(door)
-  const found = await analyzeQuery(config.query, known)
+  const found = await analyzeQuery(config.query, known).catch((error: unknown) => {
+    if (!(error instanceof LakeForgeError)) throw error
+    return fail(error.code, error.detail, {
+      cause: error,
+      hint: error.hint,
+      errors: [sqlFault('query', error)],
+    })
+  })
   if (found.inputs.includes(config.target)) wrong('query', 'A table cannot be made from itself.')
   return {
     columns: found.columns,
@@ -145,9 +260,18 @@ export async function checkGold(
 
 type RuleText = Pick<DqRuleCreate, 'check' | 'columns' | 'options' | 'filter'>
 
-/** A rule against the columns of its table. @throws validation_failed, or the dialect's errors */
-export async function checkRule(
+/** `ruleAgainst` with the columns that are stored. */
+export function checkRule(
   db: Db,
+  door: DialectDoor,
+  rule: RuleText & { target: string },
+): Promise<void> {
+  return ruleAgainst((tables) => tableColumns(db, tables), door, rule)
+}
+
+/** A rule against the columns of its table. @throws validation_failed, or the dialect's errors with the field under `errors` */
+export async function ruleAgainst(
+  columnsOf: ColumnsOf,
   door: DialectDoor,
   rule: RuleText & { target: string },
 ): Promise<void> {
@@ -155,9 +279,9 @@ export async function checkRule(
     rule.target,
     ...(rule.check === 'referential' ? [String(rule.options.table)] : []),
   ]
-  const known = await tableColumns(db, tables)
+  const known = await columnsOf(tables)
   const columns =
-    known.get(rule.target) ?? fail('table_unknown', { table: rule.target, line: 1, column: 1 })
+    known.get(rule.target) ?? wrong('target', `Nothing writes the table ${rule.target}.`)
   const has = (list: PlanColumn[], name: string) => list.some((each) => each.name === name)
   for (const [index, name] of rule.columns.entries())
     if (!has(columns, name)) wrong(`columns.${index}`, `${rule.target} has no column ${name}.`)
@@ -169,16 +293,22 @@ export async function checkRule(
   }
   if (rule.filter === null && rule.check !== 'expression' && rule.check !== 'regex') return
   const { analyzeExpression } = await open(door)
-  if (rule.filter !== null) await analyzeExpression(rule.filter, columns, { boolean: true })
+  const condition = (path: string, sql: string) =>
+    analyzeExpression(sql, columns, { boolean: true }).catch((error: unknown) => {
+      if (!(error instanceof LakeForgeError)) throw error
+      const errors = [sqlFault(path, error)]
+      return fail(error.code, error.detail, { cause: error, hint: error.hint, errors })
+    })
+  if (rule.filter !== null) await condition('filter', rule.filter)
   if (rule.check === 'expression')
-    await analyzeExpression(String(rule.options.expression), columns, { boolean: true })
+    await condition('options.expression', String(rule.options.expression))
   if (rule.check === 'regex') {
     const column = columns.find((each) => each.name === rule.columns[0])
     if (column && column.type !== 'string')
       wrong('columns.0', `A pattern looks at text, not ${column.type}.`)
     // The dialect knows which patterns Java and RE2 read alike
     const pattern = String(rule.options.pattern).replaceAll('\\', '\\\\').replaceAll("'", "\\'")
-    await analyzeExpression(`\`${rule.columns[0]}\` rlike '${pattern}'`, columns, { boolean: true })
+    await condition('options.pattern', `\`${rule.columns[0]}\` rlike '${pattern}'`)
   }
 }
 

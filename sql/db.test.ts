@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
 import { afterAll, describe, expect, it } from 'vitest'
-import { openDb } from './db.ts'
+import { allowing, openDb } from './db.ts'
 import { freshDb, freshServerDb, ON_SERVER } from './testing.ts'
 
 const sql = await freshDb()
@@ -210,6 +210,17 @@ describe('begin', () => {
     await finished
     expect(late).toMatchObject({ code: 'transaction_too_long' })
     expect(await hasty`select * from public.slow`).toEqual([])
+  })
+
+  it('lets one that writes in bulk take the time it is given', async () => {
+    const slow = () =>
+      hasty.begin(async (tx) => {
+        await tx`insert into public.slow values (3)`
+        await sleep(500)
+        return tx`select count(*)::integer as n from public.slow`
+      })
+    expect(await allowing(10_000, slow)).toEqual([{ n: 1 }])
+    await expect(slow()).rejects.toMatchObject({ code: 'transaction_too_long' })
   })
 
   it.runIf(ON_SERVER)('ends a statement that waits for a lock', async () => {

@@ -78,6 +78,12 @@ type Open = { client: Sql; state: 'open' | 'ended' | 'late'; outer: Open | undef
 
 /** The transactions that the running code is inside of, innermost first. */
 const inside = new AsyncLocalStorage<Open>()
+const patience = new AsyncLocalStorage<number>()
+
+/** Runs `work`, whose transactions may take `ms`: for the few that write in bulk, since everybody else waits for them. */
+export function allowing<T>(ms: number, work: () => Promise<T>): Promise<T> {
+  return patience.run(ms, work)
+}
 const unguarded = new WeakMap<Sql, Sql>()
 
 /** The client without the guard: for migrations alone, which may take longer than a transaction of the program. */
@@ -98,7 +104,7 @@ export function guard(
     end?: () => Promise<void>
   },
 ): Sql {
-  const limit = options.transaction_ms ?? 10_000
+  const usual = options.transaction_ms ?? 10_000
 
   const check = () => {
     for (let open = inside.getStore(); open; open = open.outer) {
@@ -108,6 +114,7 @@ export function guard(
 
   async function begin(first: unknown, second?: unknown): Promise<unknown> {
     check()
+    const limit = Math.max(usual, patience.getStore() ?? 0)
     const how = typeof first === 'string' ? first : ''
     const work = (second ?? first) as (tx: Tx) => unknown
     return client.begin(how, (tx) => {

@@ -92,7 +92,7 @@ export function indexMetadata(metadata: Metadata): MetadataIndex {
   }
   for (const config of metadata.silver_configs) {
     writes(config.target, `silver:${config.target}`, config.group_id)
-    index.columns.set(config.target, silverColumns(index, config))
+    index.columns.set(config.target, silverColumns(config))
   }
   for (const config of metadata.gold_configs) {
     writes(config.target, `gold:${config.target}`, config.group_id)
@@ -338,7 +338,10 @@ function inputs(
   }))
 }
 
-function silverColumns(index: MetadataIndex, config: SilverConfig): PlanColumn[] {
+/** The columns of a silver table, those included that its load type adds. */
+export function silverColumns(
+  config: Pick<SilverConfig, 'columns' | 'load_type' | 'derived'>,
+): PlanColumn[] {
   const columns = plain(config.columns)
   const type = config.derived?.sequence_type
   if (config.load_type !== 'scd2' || !type) return columns

@@ -17,6 +17,12 @@ export const ERRORS = {
     message: 'There is already such a {kind} ({constraint}).',
     hint: 'Choose another name, or change the one that is there.',
   },
+  apply_conflict: {
+    status: 409,
+    retry: false,
+    message: '{count} things have changed since the files were exported.',
+    hint: 'Export again and take the changes over, or apply with force to overwrite them.',
+  },
   auth_unknown: {
     status: 500,
     retry: false,
@@ -287,6 +293,12 @@ export const ERRORS = {
     retry: false,
     message: 'The local engine does not write the load type "{load_type}".',
     hint: 'Use append, replace, merge or scd2, or another engine.',
+  },
+  metadata_invalid: {
+    status: 422,
+    retry: false,
+    message: 'The metadata files have {count} faults; nothing was changed.',
+    hint: 'Mend what is listed under errors; each names its file and line.',
   },
   migration_changed: {
     status: 500,
