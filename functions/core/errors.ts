@@ -101,6 +101,12 @@ export const ERRORS = {
     message: 'The cron expression is not valid: its {field} cannot be "{value}".',
     hint: 'Allowed: {allowed}.',
   },
+  csv_malformed: {
+    status: 422,
+    retry: false,
+    message: '"{file}" is not well-formed: {reason}.',
+    hint: 'Check delimiter, quote and encoding; with bad_rows = rescue, ragged rows are kept in _rescued_data.',
+  },
   cursor_invalid: {
     status: 422,
     retry: false,
@@ -167,6 +173,12 @@ export const ERRORS = {
     message: 'The file system of "{path}" has no hard links, which commits need.',
     hint: 'Put LAKEFORGE_HOME on a local disk (ext4, xfs, btrfs, APFS, NTFS).',
   },
+  encoding_invalid: {
+    status: 422,
+    retry: false,
+    message: '"{file}" holds {reason}.',
+    hint: 'Set the encoding of the raw config to what the file is written in; the raw copy is kept as it came.',
+  },
   engine_failed: {
     status: 500,
     retry: true,
@@ -208,6 +220,12 @@ export const ERRORS = {
     retry: false,
     message: 'A file is gone: {path}',
     hint: 'Restore the file, or replay the batch that wrote it.',
+  },
+  file_truncated: {
+    status: 422,
+    retry: true,
+    message: '"{file}" ends in the middle: it is not a whole {kind} file.',
+    hint: 'Wait until the delivery is complete, or deliver the file again; nothing of it was taken.',
   },
   file_unreadable: {
     status: 422,
@@ -282,6 +300,12 @@ export const ERRORS = {
     message: 'The body is not valid JSON.',
     hint: 'Send a JSON object with content-type application/json.',
   },
+  json_malformed: {
+    status: 422,
+    retry: false,
+    message: '"{file}" is not JSON: {reason}.',
+    hint: 'Deliver the file again; the raw copy is kept as it came.',
+  },
   key_null: {
     status: 422,
     retry: false,
@@ -293,6 +317,12 @@ export const ERRORS = {
     retry: false,
     message: 'The local engine does not write the load type "{load_type}".',
     hint: 'Use append, replace, merge or scd2, or another engine.',
+  },
+  manifest_corrupt: {
+    status: 500,
+    retry: false,
+    message: 'The manifest "{path}" can not be read.',
+    hint: 'Restore it from a backup: it says which raw files belong to its batch.',
   },
   metadata_invalid: {
     status: 422,
@@ -348,6 +378,12 @@ export const ERRORS = {
     message: 'The engine ran out of the memory that it may use.',
     hint: 'Raise the memory setting, or lower max_parallel of the group.',
   },
+  path_outside: {
+    status: 422,
+    retry: false,
+    message: '"{path}" leads out of the folder of its source.',
+    hint: 'Give a path below the folder, without .. and without links that leave it.',
+  },
   plan_broken: {
     status: 422,
     retry: false,
@@ -377,6 +413,18 @@ export const ERRORS = {
     retry: false,
     message: 'The raw file "{path}" is not what its manifest says.',
     hint: 'Restore it from a backup; raw files never change.',
+  },
+  raw_value_invalid: {
+    status: 422,
+    retry: false,
+    message: 'A value does not fit: {reason}.',
+    hint: 'Pin a wider type, or set bad_rows to rescue: then the row is kept and the value goes to _rescued_data.',
+  },
+  record_too_long: {
+    status: 422,
+    retry: false,
+    message: '"{file}" holds {reason}.',
+    hint: 'For JSON name the array of rows in record_path; for CSV check the quote character.',
   },
   reference_unknown: {
     status: 422,
@@ -468,6 +516,18 @@ export const ERRORS = {
     retry: false,
     message: '{rows} rows of "{table}" have no value in their sequence.',
     hint: 'Send them away with a not_null rule on the sequence_by column.',
+  },
+  source_empty: {
+    status: 422,
+    retry: true,
+    message: 'There are no files in "{path}".',
+    hint: 'Check that this is the right folder, or wait for the first delivery.',
+  },
+  source_folder_missing: {
+    status: 422,
+    retry: true,
+    message: 'There is no folder "{path}".',
+    hint: 'Check the root of the source; it must be an absolute path of a folder on the machine that runs LakeForge.',
   },
   source_timeout: {
     status: 504,

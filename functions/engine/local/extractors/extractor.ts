@@ -1,0 +1,123 @@
+// What reads from a kind of source on the local engine: the seam between the map in index.ts and its callers. Extractors
+// write below the lake's root only, and only through durable.ts; what they find is committed by its manifest.
+import type { DuckDBConnection } from '@duckdb/node-api'
+import type { PlanColumn, RawStep } from '#core/plan.ts'
+import type { Manifest } from './manifest.ts'
+
+/** What every door of an extractor gets. `options` are the source's, as the catalogue's schema answers them. */
+export type SourceContext = {
+  source: { name: string; options: Record<string, unknown> }
+  /** May read the source's files; for extract it needs no more than the lake's root. */
+  connection: DuckDBConnection
+  /** The value behind `secret://scope/key`. It must not reach a message, an event or a file. */
+  resolveSecret(reference: string): Promise<string>
+  signal?: AbortSignal
+  /** A line for the log, and progress where it is known. */
+  event?(level: 'debug' | 'info' | 'warn', text: string, progress?: Progress): void
+}
+
+export type Progress = { done: number; total: number | null; unit: 'rows' | 'bytes' | 'files' }
+
+/** One named step of a connection test. After a failed one the rest is skipped. */
+export type TestStep = {
+  check: string
+  state: 'ok' | 'failed' | 'skipped'
+  duration_ms: number
+  message: string
+  hint: string | null
+}
+
+/** Something of a source that could become a raw config. */
+export type DiscoveredObject = {
+  /** Path glob below the root, or schema.table, as a raw config takes it. */
+  object: string
+  /** A legal name, unique among the objects of one answer. */
+  name: string
+  format: string
+  /** Only what differs from the defaults of the format. */
+  options: Record<string, unknown>
+  columns: PlanColumn[]
+  rows_estimate: number | null
+  bytes: number | null
+  /** Primary key, by the names of `columns`; empty where none is known. */
+  keys: string[]
+  /** Columns that an incremental read could go by, the likeliest first. */
+  cursor_candidates: string[]
+  /** Paths of the files behind the glob, at most 100. */
+  files?: string[]
+  /** Why the object can't be read as it is; then `columns` may be empty. */
+  problem?: { code: string; message: string; hint: string }
+}
+
+export type Preview = {
+  columns: PlanColumn[]
+  /** At most `limit` rows; values as JSON: bigint, decimal, dates and times are text. */
+  rows: unknown[][]
+  /** Over the rows that were looked at (`rows_profiled`), one entry a column. */
+  profile: {
+    column: string
+    nulls: number
+    distinct: number
+    min: string | null
+    max: string | null
+    top: { value: string; rows: number }[]
+  }[]
+  rows_profiled: number
+}
+
+/** What says which object is read, and how: a raw step of the plan, or a proposal of discover. */
+export type RawObject = Pick<
+  RawStep,
+  'name' | 'object' | 'format' | 'options' | 'columns' | 'read_mode' | 'cursor' | 'chunking'
+> & { config_id?: string }
+
+export type ExtractInput = {
+  /** The lake's folder, absolute. */
+  root: string
+  /** Decimal text, as in RunInput. */
+  seq: string
+  batch_id: string
+  /** Of the last manifest before this batch; null on the first run. */
+  watermark: string | null
+}
+
+/** Several extracts of one batch from one source, all of the same state of it where the source can give one. */
+export type SourceBatch = {
+  /**
+   * Takes what is new to `raw/<source>/<name>/seq=<seq>/` and commits it by its manifest. Safe to repeat: a manifest that
+   * is there is the answer, and leftovers without one are removed. When nothing is new, nothing is written: the answer has
+   * no files and isn't on disk.
+   */
+  extract(raw: RawObject, input: ExtractInput): Promise<Manifest>
+  close(): Promise<void>
+}
+
+export type LocalExtractor = {
+  test(context: SourceContext): AsyncIterable<TestStep>
+  discover(context: SourceContext): Promise<DiscoveredObject[]>
+  preview(context: SourceContext, raw: RawObject, limit: number): Promise<Preview>
+  openBatch(context: SourceContext): Promise<SourceBatch>
+}
+
+/** Runs named checks in order; each gives its message, or throws. After the first failure the others are skipped. */
+export async function* testSteps(
+  checks: readonly { check: string; run: () => Promise<string> }[],
+  explain: (error: unknown) => { message: string; hint: string },
+): AsyncIterable<TestStep> {
+  let broken = false
+  for (const { check, run } of checks) {
+    if (broken) {
+      yield { check, state: 'skipped', duration_ms: 0, message: 'Not tried.', hint: null }
+      continue
+    }
+    const started = performance.now()
+    const took = () => Math.round(performance.now() - started)
+    try {
+      const message = await run()
+      yield { check, state: 'ok', duration_ms: took(), message, hint: null }
+    } catch (error) {
+      broken = true
+      yield { check, state: 'failed', duration_ms: took(), ...explain(error) }
+    }
+  }
+}
