@@ -1,7 +1,7 @@
 // The demo: LakeForge's main job on real data. The first run takes three deliveries, each as a batch of its own; the second
 // brings a fourth; the third finds nothing new and writes nothing.
 import { copyFile, mkdir, readdir, readFile, rename } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { findPackageJSON } from 'node:module'
 import { dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 
@@ -63,10 +63,7 @@ export type DemoResult = {
 
 /** Runs the demo once more; what came before it is found in `dir` and in the store. */
 export async function runDemo({ request, dir, say }: DemoOptions): Promise<DemoResult> {
-  const data = join(
-    dirname(createRequire(import.meta.url).resolve('vega-datasets/package.json')),
-    'data',
-  )
+  const data = join(dirname(findPackageJSON('vega-datasets', import.meta.url)!), 'data')
   const deliveries = join(dir, 'deliveries')
   await mkdir(deliveries, { recursive: true })
   const groups = await applySamples(request, data, deliveries, say)
