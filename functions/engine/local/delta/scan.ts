@@ -7,7 +7,7 @@ import { literalDuckdb, quoteDuckdb } from '#core/names.ts'
 import type { DeltaFile } from './log.ts'
 import { literalPath } from './paths.ts'
 import type { Snapshot } from './snapshot.ts'
-import { fileStats, microsOf } from './stats.ts'
+import { fileRows, fileStats, microsOf } from './stats.ts'
 
 export type ScanOptions = {
   /** Only these of the snapshot's files; absent reads all. */
@@ -48,7 +48,10 @@ export function duckdbScan(snapshot: Snapshot, options: ScanOptions = {}): strin
       `${literalDuckdb(name)}: {'name': ${literalDuckdb(inner(name))}, 'type': ${literalDuckdb(duckdbType(type))}, 'default_value': NULL}`,
   )
   // Without hive_partitioning = false a folder named a=b above the table would become a column.
+  const rows = files.reduce((sum, file) => sum + (fileRows(file) ?? Math.ceil(file.size / 20)), 0)
   const settings = [
+    // With `schema` DuckDB guesses a thousand rows a file, and puts the whole table on the build side of a join.
+    `explicit_cardinality = ${Math.max(1, rows)}`,
     `schema = MAP {${schema.join(', ')}}`,
     'hive_partitioning = false',
     ...(extra === undefined ? [] : [`filename = ${literalDuckdb(extra)}`]),
