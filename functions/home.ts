@@ -10,6 +10,7 @@ import { joinHome, takeHome } from '#engine/local/home.ts'
 import type { Home } from '#engine/local/home.ts'
 import { openLocalEngine } from '#engine/local/index.ts'
 import { resolveSecret } from '#engine/local/secrets.ts'
+import { openSourceDoor } from '#engine/local/source-door.ts'
 import { startOwner } from '#engine/owner.ts'
 import { openDb } from '#sql/db.ts'
 import type { Sql } from '#sql/db.ts'
@@ -98,7 +99,7 @@ async function openTaken(home: Home, options: HomeOptions): Promise<OpenHome> {
       engines: { local: engine },
       version: await packageVersion(),
       dialect: () => import('#dialect/index.ts'),
-      sources: null,
+      sources: openSourceDoor({ home: home.dir }),
       doctor: () => examine(home.dir),
       nudge: owner.nudge,
     }
