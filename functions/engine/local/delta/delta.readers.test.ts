@@ -418,9 +418,10 @@ async function comparePredicates(
     )
     const texts = values.getRows().map(([value]) => String(value))
     const some = texts.filter((_, i) => (how === 'all' ? i % 9 === 4 : i === texts.length >> 1))
-    const ops = how === 'all' ? ['=', '<=', '>', '<', '>='] : ['=']
+    const ops = (n: number) =>
+      how === 'few' ? ['='] : n % 2 === 0 ? ['=', '<', '>='] : ['=', '<=', '>']
     const conditions = [
-      ...some.flatMap((text) => ops.map((op) => ({ op, text }))),
+      ...some.flatMap((text, n) => ops(n).map((op) => ({ op, text }))),
       { op: 'IS NULL', text: null },
       { op: 'IS NOT NULL', text: null },
     ]
