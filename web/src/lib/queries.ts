@@ -49,7 +49,7 @@ export const queries = {
     queryOptions({
       queryKey: ['schedules'],
       queryFn: ({ signal }) => api.schedules(signal),
-      staleTime: 60_000,
+      refetchInterval: POLL_MS,
     }),
   /** The newest batches of all groups: strips, what runs and what failed are read from this one answer. */
   recent: () =>
