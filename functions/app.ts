@@ -10,6 +10,7 @@ import type { ErrorCode } from '#core/errors.ts'
 import { uuidv7 } from '#core/id.ts'
 import { authenticate } from './auth.ts'
 import type { AuthSettings } from './auth.ts'
+import { backup } from './backup.ts'
 import { batches } from './batches.ts'
 import { bronzeConfigs } from './bronze-configs.ts'
 import { changes } from './changes.ts'
@@ -29,6 +30,7 @@ import { schedules } from './schedules.ts'
 import { silverConfigs } from './silver-configs.ts'
 import { sources } from './sources.ts'
 import { health, status } from './status.ts'
+import { sql } from './sql.ts'
 import { tables } from './tables.ts'
 import { tokens } from './tokens.ts'
 
@@ -40,6 +42,10 @@ const BODY_BYTES = 32 * 1024 * 1024
  * `deps` may depend on the request, since a Worker opens a database client for each.
  */
 export function createApp(deps: Deps | (() => Deps), auth: AuthSettings) {
+  const limit = bodyLimit({
+    maxSize: BODY_BYTES,
+    onError: (c) => problem(c as Ctx, new LakeForgeError('body_too_large')),
+  })
   const app = new Hono<Env>()
     .use(
       createMiddleware<Env>(async function context(c, next) {
@@ -53,12 +59,10 @@ export function createApp(deps: Deps | (() => Deps), auth: AuthSettings) {
         c.header('cache-control', c.res.headers.get('cache-control') ?? 'no-store')
       }),
     )
-    .use(
-      bodyLimit({
-        maxSize: BODY_BYTES,
-        onError: (c) => problem(c as Ctx, new LakeForgeError('body_too_large')),
-      }),
-    )
+    .use(async function limitBody(c, next) {
+      // A backup is read as it comes, never as a whole
+      return c.req.path === '/api/restore' ? next() : limit(c, next)
+    })
     .route('/api/health', health)
     .use('/api/*', authenticate(auth))
     .route('/api/sources', sources)
@@ -80,6 +84,8 @@ export function createApp(deps: Deps | (() => Deps), auth: AuthSettings) {
     .route('/api/tables', tables)
     .route('/api', status)
     .route('/api', metadata)
+    .route('/api', backup)
+    .route('/api/sql', sql)
 
   openApi(app)
 

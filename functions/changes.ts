@@ -40,7 +40,7 @@ export const changes = new Hono<Env>().get(
         ${query.operation ? sql`and operation = ${query.operation}` : sql``}
         ${query.from ? sql`and changed_at >= ${query.from}::timestamptz` : sql``}
         ${query.to ? sql`and changed_at < ${query.to}::timestamptz` : sql``}
-      order by id desc limit ${limit + 1}
+      order by change.id desc limit ${limit + 1}
     `
     const items = rows.slice(0, limit)
     const last = rows.length > limit ? items.at(-1) : undefined

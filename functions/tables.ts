@@ -4,6 +4,7 @@ import { describeRoute } from 'hono-openapi'
 import * as v from 'valibot'
 import { fail } from '#core/errors.ts'
 import { quoteTableDuckdb, TABLE_NAME } from '#core/names.ts'
+import { MASK } from '#engine/engine.ts'
 import type { QueryResult } from '#engine/engine.ts'
 import type { Db } from '#sql/db.ts'
 import { numbers } from './batches.ts'
@@ -27,7 +28,6 @@ const RowsQuery = v.object({
 const EnvironmentQuery = v.object({ environment: word, ...PageQuery })
 const tags = ['tables']
 const QUERY_MS = 30_000
-export const MASK = '•••'
 
 export const tables = new Hono<Env>()
   .get(

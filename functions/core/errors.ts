@@ -29,6 +29,18 @@ export const ERRORS = {
     message: 'LAKEFORGE_AUTH is "{mode}", which is no mode.',
     hint: 'Use local or token.',
   },
+  backup_invalid: {
+    status: 422,
+    retry: false,
+    message: "The backup can't be restored: {reason}.",
+    hint: 'Take a file that `lakeforge backup` has written to its end; nothing was changed.',
+  },
+  backup_version: {
+    status: 422,
+    retry: false,
+    message: 'The backup was made by a newer LakeForge ({what}).',
+    hint: 'Restore it with that version or a later one.',
+  },
   balance_open: {
     status: 500,
     retry: false,
@@ -437,6 +449,12 @@ export const ERRORS = {
     retry: false,
     message: 'Run again, "{table}" comes to something else: {differences}.',
     hint: 'Look at the batch: a source of change that is neither raw, plan nor recorded version went into it.',
+  },
+  restore_not_empty: {
+    status: 409,
+    retry: false,
+    message: 'The store is not empty: it has {what}.',
+    hint: 'Restore into a new store: another LAKEFORGE_HOME, or an empty database.',
   },
   route_unknown: {
     status: 404,

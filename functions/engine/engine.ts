@@ -125,12 +125,18 @@ export type Run = {
   replay?: boolean
 }
 
+/** What stands in place of a value that the role may not see. */
+export const MASK = '•••'
+
 /** A read of tables at one version each. `sql` is compiled already, for this engine. */
 export type QueryRequest = {
   environment: string
   sql: string
-  /** The tables that it names (`schema.table`, also `…_quarantine`) and the version to read; null: the newest. */
-  tables: { table: string; version: number | null }[]
+  /**
+   * The tables that it names (`schema.table`, also `…_quarantine`) and the version to read; null: the newest. `masked` columns
+   * are text, and their values a mask, to all of the query: no condition can find them out.
+   */
+  tables: { table: string; version: number | null; masked?: readonly string[] }[]
   /** Rows to answer at most. */
   limit: number
   timeout_ms: number

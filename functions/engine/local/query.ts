@@ -1,6 +1,8 @@
 // Queries in the child: tables at their versions as views, one select, rows as JSON.
 import { PRELUDE } from '#dialect/index.ts'
 import { fail } from '#core/errors.ts'
+import { literalDuckdb, quoteDuckdb } from '#core/names.ts'
+import { MASK } from '#engine/engine.ts'
 import type { QueryRequest, QueryResult } from '#engine/engine.ts'
 import { duckdbScan, readSnapshot } from './delta.ts'
 import { duckdbError } from './duckdb-error.ts'
@@ -26,13 +28,15 @@ export async function openQueries(settings: ChildSettings): Promise<Queries> {
       if (signal.aborted) interrupt()
       try {
         const versions: Record<string, number> = {}
-        for (const { table, version } of request.tables) {
+        for (const { table, version, masked = [] } of request.tables) {
           const dir = tableDir(settings.root, table)
           const snapshot =
             (await readSnapshot(dir, { version, connection: own.connection })) ??
             fail('table_missing', { table })
           versions[table] = snapshot.version
-          await own.view(table, `select * from ${duckdbScan(snapshot)}`)
+          const there = new Set(snapshot.columns.map(({ name }) => name))
+          const mask = replacing(masked.filter((name) => there.has(name)))
+          await own.view(table, `select *${mask} from ${duckdbScan(snapshot)}`)
         }
         const limit = Math.max(0, Math.floor(request.limit))
         // In parentheses only a select parses, the line end closes a comment, and no two statements can be prepared.
@@ -56,4 +60,14 @@ export async function openQueries(settings: ChildSettings): Promise<Queries> {
       }
     },
   }
+}
+
+/** The part of a select that puts the mask in place of the values of these columns; nulls stay. */
+function replacing(masked: readonly string[]): string {
+  if (masked.length === 0) return ''
+  const each = masked.map((name) => {
+    const column = quoteDuckdb(name)
+    return `case when ${column} is null then null else ${literalDuckdb(MASK)} end as ${column}`
+  })
+  return ` replace (${each.join(', ')})`
 }
