@@ -33,6 +33,8 @@ const tags = ['batches']
 /** How often an open stream looks for something new, and how long it stays open at most. */
 const STREAM_POLL_MS = 300
 const STREAM_MAX_MS = 30 * 60_000
+/** Proxies end a stream that says nothing (Cloudflare after 100 s), and on Workers only a write tells that the reader has gone. */
+const STREAM_QUIET_MS = 15_000
 
 export const batches = new Hono<Env>()
   .get(
@@ -176,6 +178,7 @@ async function follow(c: Ctx, stream: Stream, id: string, after: number): Promis
   const sent = new Map<string, string>()
   let number = after
   let batchSent = ''
+  let spoke_at = Date.now()
   while (!stream.aborted && Date.now() < until) {
     // The state is read before the events: what was said before the end is sent before the end
     const [batch] = await sql<BatchRow[]>`
@@ -198,9 +201,13 @@ async function follow(c: Ctx, stream: Stream, id: string, after: number): Promis
       select number, step, level, text, at, progress from logging.event
       where batch_id = ${id} and number > ${number} order by number limit 1000
     `
+    const send = (message: Parameters<Stream['writeSSE']>[0]) => {
+      spoke_at = Date.now()
+      return stream.writeSSE(message)
+    }
     for (const event of events) {
       number = Number(event.number)
-      await stream.writeSSE({
+      await send({
         id: event.number,
         event: 'log',
         data: JSON.stringify({ ...event, number: undefined, seq: number }),
@@ -210,16 +217,21 @@ async function follow(c: Ctx, stream: Stream, id: string, after: number): Promis
       const data = JSON.stringify(shownStep(step))
       if (sent.get(step.id) === data) continue
       sent.set(step.id, data)
-      await stream.writeSSE({ event: 'step', data })
+      await send({ event: 'step', data })
     }
     const data = JSON.stringify(shownBatch(batch))
     if (data !== batchSent) {
       batchSent = data
-      await stream.writeSSE({ event: 'batch', data })
+      await send({ event: 'batch', data })
     }
     if (batch.finished_at !== null && events.length === 0) {
-      await stream.writeSSE({ event: 'end', data: JSON.stringify({ state: batch.state }) })
+      await send({ event: 'end', data: JSON.stringify({ state: batch.state }) })
       return
+    }
+    if (Date.now() - spoke_at >= STREAM_QUIET_MS) {
+      spoke_at = Date.now()
+      // A comment: every reader of events skips it
+      await stream.write(':\n\n')
     }
     await stream.sleep(STREAM_POLL_MS)
   }

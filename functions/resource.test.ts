@@ -169,7 +169,7 @@ describe('a resource', () => {
       body: { code: 'route_unknown' },
     })
     expect(await app.call('GET', '/api/groups/not-a-uuid')).toMatchObject({
-      body: { code: 'value_invalid' },
+      body: { code: 'value_malformed' },
     })
   })
 })

@@ -125,6 +125,12 @@ export const ERRORS = {
     message: 'The page cursor is not one that LakeForge gave.',
     hint: 'Start again without `after`.',
   },
+  database_url_missing: {
+    status: 503,
+    retry: false,
+    message: 'This Worker has no database: its secret DATABASE_URL is not set.',
+    hint: 'Run `npx wrangler secret put DATABASE_URL` and give postgres://user:password@host:port/database.',
+  },
   delta_conflict: {
     status: 409,
     retry: true,
@@ -666,6 +672,12 @@ export const ERRORS = {
     retry: false,
     message: 'A value does not fit: {reason}',
     hint: 'Use try_cast or a rule where a column holds such values.',
+  },
+  value_malformed: {
+    status: 400,
+    retry: false,
+    message: 'A value in the request has the wrong form, such as an id that is not a UUID.',
+    hint: 'Take ids from a list or from the address of a page; give times as 2027-01-31T00:00:00Z.',
   },
   version_conflict: {
     status: 412,
