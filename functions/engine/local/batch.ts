@@ -5,8 +5,11 @@ import type { Plan, PlanStep, RunInput } from '#core/plan.ts'
 import type { EventReport } from '#engine/engine.ts'
 import type { ChildSettings, Outcome } from './protocol.ts'
 import { replayDir } from './layout.ts'
+import { openSources, type Sources } from './sources.ts'
 import { openSession, type StepSession } from './session.ts'
+import { runBronze } from './steps/bronze.ts'
 import { runGold } from './steps/gold.ts'
+import { runRaw } from './steps/raw.ts'
 import { runSilver } from './steps/silver.ts'
 
 export type EventText = Omit<EventReport, 'kind' | 'at'>
@@ -20,6 +23,7 @@ export type StepContext = {
   session: StepSession
   /** Aborted when the step is cancelled or out of time. */
   signal: AbortSignal
+  sources: Sources
   /** Folder for what a replay writes; null when the batch runs for good. */
   replay: string | null
   say(level: EventReport['level'], text: string, progress?: EventReport['progress']): void
@@ -37,12 +41,20 @@ export async function openBatch(
   settings: ChildSettings,
   plan: Plan,
   input: RunInput,
+  only: readonly string[] | null,
   replay: boolean,
   event: (event: EventText) => void,
 ): Promise<Batch> {
-  const { root, memory_bytes, threads } = settings
+  const { root, home, memory_bytes, threads } = settings
   const session = await openSession({ root, memory_bytes, threads, prelude: PRELUDE })
   const scratch = replay ? replayDir(root, input.batch_id) : null
+  const raws = plan.steps.filter((step) => step.zone === 'raw')
+  const sources = openSources(
+    session,
+    home,
+    raws.filter((step) => only === null || only.includes(step.key)),
+    event,
+  )
   return {
     async run(key, signal) {
       const step = plan.steps.find((found) => found.key === key)
@@ -59,6 +71,7 @@ export async function openBatch(
             input,
             session: own,
             signal,
+            sources,
             replay: scratch,
             say: (level, text, progress) =>
               event({ step: key, level, text, ...(progress ? { progress } : {}) }),
@@ -74,11 +87,12 @@ export async function openBatch(
   }
 }
 
-async function runStep(context: StepContext, step: PlanStep): Promise<Outcome> {
+function runStep(context: StepContext, step: PlanStep): Promise<Outcome> {
   switch (step.zone) {
     case 'raw':
+      return runRaw(context, step)
     case 'bronze':
-      return fail('engine_unsupported', { engine: 'local', what: `the zone ${step.zone}` })
+      return runBronze(context, step)
     case 'silver':
       return runSilver(context, step)
     case 'gold':

@@ -20,8 +20,13 @@ process.on('disconnect', () => {
 
 process.on('message', (message: ToChild) => {
   if (message.kind === 'open_batch') {
-    batch = openBatch(message.settings, message.plan, message.input, message.replay, (event) =>
-      say({ kind: 'event', event }),
+    batch = openBatch(
+      message.settings,
+      message.plan,
+      message.input,
+      message.only,
+      message.replay,
+      (event) => say({ kind: 'event', event }),
     )
     opened(batch)
   } else if (message.kind === 'run') void run(message.step)

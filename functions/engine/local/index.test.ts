@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PlanRule, SilverStep } from '#core/plan.ts'
-import { columns, goldStep, type Lake, literalRows, openLake, rule, silverStep } from './testing.ts'
+import { columns, goldStep, rule, silverStep } from '../testing.ts'
+import { type Lake, literalRows, openLake } from './testing.ts'
 
 let lake: Lake
 beforeAll(async () => {
