@@ -80,7 +80,10 @@ async function openTaken(home: Home, options: HomeOptions): Promise<OpenHome> {
     await readRoots()
     const secret = (reference: string) => resolveSecret(home.dir, reference)
     const engine = openLocalEngine({
-      root: (name) => roots.get(name) ?? fail('environment_unknown', { name }),
+      root: (name) => {
+        const root = roots.get(name) ?? fail('environment_unknown', { name })
+        return /[*?[]/.test(root) ? fail('root_refused', { root }) : root
+      },
       memory_bytes: Number(env.LAKEFORGE_MEMORY_MB ?? 0) * 2 ** 20 || MEMORY_BYTES,
       home: home.dir,
     })

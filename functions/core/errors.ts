@@ -462,6 +462,12 @@ export const ERRORS = {
     message: 'The store is not empty: it has {what}.',
     hint: 'Restore into a new store: another LAKEFORGE_HOME, or an empty database.',
   },
+  root_refused: {
+    status: 422,
+    retry: false,
+    message: 'The folder {root} has one of *, ? and [ in its path.',
+    hint: 'Use a path without them: they would be read as patterns.',
+  },
   route_unknown: {
     status: 404,
     retry: false,
