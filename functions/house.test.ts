@@ -129,7 +129,7 @@ describe('who may import whom', () => {
     expect(say(bad)).toEqual([])
   })
 
-  it('the dialect is imported dynamically by handlers, since its parser is 23 MB', () => {
+  it('the dialect is imported dynamically by handlers: who saves no SQL never loads it', () => {
     const bad = imports.filter(
       (each) =>
         /^functions\/[^/]+\.ts$/.test(each.from) &&
@@ -140,7 +140,7 @@ describe('who may import whom', () => {
     expect(say(bad)).toEqual([])
   })
 
-  it('nothing that the Worker imports reaches DuckDB, PGlite, the SQL parser or the file system', () => {
+  it('nothing that the Worker imports reaches DuckDB, PGlite, the dialect or the file system', () => {
     const seen = new Set<string>()
     const bad: string[] = []
     const visit = (path: string) => {
@@ -149,9 +149,7 @@ describe('who may import whom', () => {
       for (const each of importsOf(path)) {
         if (each.typeOnly || each.dynamic) continue
         if (
-          /^(@duckdb|@electric-sql|@polyglot-sql|node:(fs|child_process|sqlite|worker_threads))/.test(
-            each.to,
-          ) ||
+          /^(@duckdb|@electric-sql|node:(fs|child_process|sqlite|worker_threads))/.test(each.to) ||
           inRoom(each.to, 'functions/dialect') ||
           inRoom(each.to, 'functions/engine/local')
         )
