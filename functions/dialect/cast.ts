@@ -80,7 +80,7 @@ function convert(source: Source, value: Value, to: T, attempt: boolean, at: numb
   switch (to.kind) {
     case 'boolean':
       if (from.kind === 'string')
-        return { sql: `lf_str_boolean${suffix}(${x})`, raises: true, uses: 3 }
+        return { sql: `lf_str_boolean${suffix}(${x})`, raises: true, uses: 5 }
       if (isNumeric(from)) return { sql: `(${x} <> 0)` }
       return impossible()
     case 'tinyint':
@@ -92,13 +92,20 @@ function convert(source: Source, value: Value, to: T, attempt: boolean, at: numb
       if (isFloat(from)) return { sql: `lf_float_${to.kind}${suffix}(${x})`, raises: true, uses: 3 }
       if (from.kind === 'decimal') {
         const cut = from.scale === 0 ? x : `trunc(${x})`
+        // Spark goes by a double here (not to bigint); where that would give another number we stop.
+        if (to.kind !== 'bigint' && from.precision > 18 && from.scale > 0)
+          return {
+            sql: `${attempt ? 'TRY_CAST' : 'CAST'}(lf_wide_trunc(${x}) AS ${duck(to)})`,
+            raises: true,
+            uses: 3,
+          }
         return {
           sql: `${attempt ? 'TRY_CAST' : 'CAST'}(${cut} AS ${duck(to)})`,
           raises: true,
         }
       }
       if (from.kind === 'string')
-        return { sql: `lf_str_${to.kind}${suffix}(${x})`, raises: true, uses: 4 }
+        return { sql: `lf_str_${to.kind}${suffix}(${x})`, raises: true, uses: 5 }
       if (from.kind === 'timestamp') {
         if (to.kind === 'tinyint' || to.kind === 'smallint') return impossible()
         const seconds = `lf_seconds(${x})`
@@ -125,7 +132,7 @@ function convert(source: Source, value: Value, to: T, attempt: boolean, at: numb
               : `CAST(CAST(${x} AS VARCHAR) AS ${duck(to)})`,
         }
       if (from.kind === 'string')
-        return { sql: `lf_str_${to.kind}${suffix}(${x})`, raises: true, uses: 9 }
+        return { sql: `lf_str_${to.kind}${suffix}(${x})`, raises: true, uses: 5 }
       if (from.kind === 'timestamp' && to.kind === 'double')
         return { sql: `(CAST(epoch_us(${x}) AS DOUBLE) / 1000000)` }
       if (from.kind === 'timestamp') return refused('Cast it to double.')
@@ -137,19 +144,32 @@ function convert(source: Source, value: Value, to: T, attempt: boolean, at: numb
         return holds(from, to) ? { sql: plain } : checked
       if (isFloat(from)) {
         // Spark goes by the shortest text of the double; NaN and the infinities have none and become NULL.
-        const text = `CAST(CAST(${x} AS DOUBLE) AS VARCHAR)`
-        const parsed = `${attempt ? 'TRY_CAST' : 'CAST'}(${text} AS ${duck(to)})`
-        return { sql: `CASE WHEN isfinite(${x}) THEN ${parsed} END`, raises: true, uses: 2 }
-      }
-      if (from.kind === 'string') {
-        const text = `ltrim(lf_trim(${x}), '+')`
-        const parsed = `TRY_CAST(${text} AS ${duck(to)})`
-        const bad = attempt ? 'NULL' : raise('CAST_INVALID_INPUT')
-        const large = attempt ? 'NULL' : raise('NUMERIC_VALUE_OUT_OF_RANGE')
+        const wide = `CAST(${x} AS DOUBLE)`
+        const read = attempt ? 'TRY_CAST' : 'CAST'
+        const parsed = `${read}(CAST(${wide} AS VARCHAR) AS ${duck(to)})`
+        // DuckDB reads decimals of more than 18 digits from text very slowly.
+        const short =
+          to.precision > 18 && to.scale < 17
+            ? `WHEN abs(${wide}) < 1e${17 - to.scale} THEN CAST(CAST(CAST(${wide} AS VARCHAR) AS DECIMAL(18,${to.scale})) AS ${duck(to)})`
+            : ''
         return {
-          sql: `CASE WHEN ${x} IS NULL THEN NULL WHEN lf_is_decimal(${x}) THEN coalesce(${parsed}, ${large}) ELSE ${bad} END`,
+          sql: `CASE ${short} WHEN isfinite(${x}) THEN ${parsed} END`,
           raises: true,
           uses: 3,
+        }
+      }
+      if (from.kind === 'string') {
+        const bad = attempt ? 'NULL' : raise('CAST_INVALID_INPUT')
+        const large = attempt ? 'NULL' : raise('NUMERIC_VALUE_OUT_OF_RANGE')
+        const read = (text: string) => `coalesce(TRY_CAST(${text} AS ${duck(to)}), ${large})`
+        const short =
+          to.precision > 18 && to.scale < 17
+            ? `WHEN regexp_full_match(${x}, '-?[0-9]{1,${17 - to.scale}}(\\.[0-9]{1,17})?') THEN CAST(CAST(${x} AS DECIMAL(18,${to.scale})) AS ${duck(to)})`
+            : `WHEN regexp_full_match(${x}, '-?[0-9]{1,17}(\\.[0-9]{1,17})?') THEN ${read(x)}`
+        return {
+          sql: `CASE WHEN ${x} IS NULL THEN NULL ${short} WHEN lf_is_decimal(${x}) THEN ${read(`ltrim(lf_trim(${x}), '+')`)} WHEN lf_foreign_digits(${x}) THEN ${raise('UNSUPPORTED_VALUE')} ELSE ${bad} END`,
+          raises: true,
+          uses: 6,
         }
       }
       if (from.kind === 'timestamp') return refused('Cast it to double first.')
@@ -164,30 +184,33 @@ function convert(source: Source, value: Value, to: T, attempt: boolean, at: numb
           sql: `CAST(CAST(${x} AS DECIMAL(${from.precision + 1},${from.scale})) AS VARCHAR)`,
         }
       }
-      if (from.kind === 'timestamp') return { sql: `CAST(lf_naive(${x}) AS VARCHAR)` }
+      if (from.kind === 'timestamp')
+        return { sql: `lf_text_timestamp(lf_naive(${x}))`, raises: true, uses: 3 }
+      if (from.kind === 'timestamp_ntz')
+        return { sql: `lf_text_timestamp(${x})`, raises: true, uses: 3 }
+      if (from.kind === 'date') return { sql: `lf_text_date(${x})`, raises: true, uses: 3 }
       // Bytes that aren't UTF-8 can't be text in DuckDB; Spark would carry them along.
-      if (from.kind === 'binary') return { sql: `decode(${x})`, raises: true }
+      if (from.kind === 'binary') return { sql: `lf_text_binary(${x})`, raises: true, uses: 2 }
       return { sql: plain }
     case 'binary':
       return from.kind === 'string' ? { sql: `encode(${x})` } : impossible()
     case 'date':
       if (from.kind === 'string')
-        return { sql: `lf_str_date${suffix}(${x})`, raises: true, uses: 6 }
+        return { sql: `lf_str_date${suffix}(${x})`, raises: true, uses: 5 }
       if (from.kind === 'timestamp') return { sql: `CAST(lf_naive(${x}) AS DATE)` }
       if (from.kind === 'timestamp_ntz') return { sql: plain }
       return impossible()
     case 'timestamp':
       if (from.kind === 'string')
-        return { sql: `lf_str_timestamp${suffix}(${x})`, raises: true, uses: 16 }
+        return { sql: `lf_str_timestamp${suffix}(${x})`, raises: true, uses: 5 }
       if (from.kind === 'date') return { sql: `lf_instant(CAST(${x} AS TIMESTAMP))` }
       if (from.kind === 'timestamp_ntz') return { sql: `lf_instant(${x})` }
-      if (isIntegral(from))
-        return { sql: `make_timestamptz(CAST(${x} AS BIGINT) * 1000000)`, raises: true }
+      if (isIntegral(from)) return { sql: `lf_epoch(${x}::BIGINT)`, raises: true, uses: 3 }
       if (isNumeric(from)) return refused('Use timestamp_micros(…) with a whole number.')
       return impossible()
     case 'timestamp_ntz':
       if (from.kind === 'string')
-        return { sql: `lf_str_timestamp_ntz${suffix}(${x})`, raises: true, uses: 12 }
+        return { sql: `lf_str_timestamp_ntz${suffix}(${x})`, raises: true, uses: 5 }
       if (from.kind === 'date') return { sql: plain }
       if (from.kind === 'timestamp') return { sql: `lf_naive(${x})` }
       return impossible()

@@ -2,7 +2,7 @@
 import { literalDuckdb } from '#core/names.ts'
 
 import { raise } from './prelude.ts'
-import type { Source } from './value.ts'
+import { once, type Source } from './value.ts'
 
 type Piece = { letters: string } | { text: string }
 
@@ -83,8 +83,8 @@ const READERS: Record<string, [part: keyof typeof PARTS, regex: string]> = {
   m: ['minute', '([0-9]{1,2})'],
   ss: ['second', '([0-9]{2})'],
   s: ['second', '([0-9]{1,2})'],
-  SSS: ['fraction', '([0-9]{3})'],
-  SSSSSS: ['fraction', '([0-9]{6})'],
+  SSS: ['fraction', '([0-9]{1,3})'],
+  SSSSSS: ['fraction', '([0-9]{1,6})'],
 }
 const PARTS = {
   year: '1970',
@@ -109,11 +109,14 @@ export function parsePattern(
 ): string {
   let regex = ''
   let groups = 0
+  let place = 1
+  let widths: Partial<Record<keyof typeof PARTS, [from: number, length: number]>> | undefined = {}
   const group: Partial<Record<keyof typeof PARTS, number>> = {}
   const taken = new Set<string>()
   const split = pieces(source, pattern, at)
   split.forEach((piece, i) => {
     if ('text' in piece) {
+      place += [...piece.text].length
       regex += [...piece.text]
         .map((char) =>
           /[A-Za-z0-9]/.test(char) ? letter(char) : `\\x{${char.codePointAt(0)!.toString(16)}}`,
@@ -133,7 +136,7 @@ export function parsePattern(
     const next = split[i + 1]
     const previous = split[i - 1]
     if (
-      piece.letters.length === 1 &&
+      (piece.letters.length === 1 || part === 'fraction') &&
       ((next && 'letters' in next) || (previous && 'letters' in previous))
     )
       return source.unsupported(`“${piece.letters}” beside other digits in a date pattern`, at)
@@ -141,19 +144,46 @@ export function parsePattern(
     regex += digits
     groups++
     group[part] = groups
+    if (piece.letters.length === 1 || part === 'fraction') widths = undefined
+    else if (widths) widths[part] = [place, piece.letters.length]
+    place += piece.letters.length
   })
   // Without a year Spark counts from 1970; a day or month alone is unusual enough to be a mistake.
   if (!taken.has('year')) source.unsupported('A date pattern without yyyy', at)
   if (taken.has('day') && !taken.has('month'))
     source.unsupported('A date pattern with a day but no month', at)
-  const whole = literalDuckdb(`\\A${regex}\\z`)
-  const piece = (part: keyof typeof PARTS) =>
-    group[part] === undefined
-      ? `'${PARTS[part]}'`
-      : `regexp_extract(${text}, ${whole}, ${group[part]})`
-  const stamp = `${piece('year')} || '-' || ${piece('month')} || '-' || ${piece('day')} || ' ' || lpad(${piece('hour')}, 2, '0') || ':' || lpad(${piece('minute')}, 2, '0') || ':' || lpad(${piece('second')}, 2, '0') || '.' || ${piece('fraction')}`
   const bad = attempt ? 'NULL' : raise('CANNOT_PARSE_TIMESTAMP')
-  return `CASE WHEN ${text} IS NULL THEN NULL WHEN regexp_matches(${text}, ${whole}) THEN coalesce(TRY_CAST(${stamp} AS TIMESTAMP), ${bad}) ELSE ${bad} END`
+  const match = literalDuckdb(`\\A${regex}\\z`)
+  // Spark reads years with a sign, too.
+  const signedYear = literalDuckdb(regex.replace('([0-9]{4})', '[+-][0-9]{4,9}'))
+  const failed = (sql: string) =>
+    `CASE WHEN regexp_full_match(${sql}, ${signedYear}) THEN ${raise('UNSUPPORTED_VALUE')} ELSE ${bad} END`
+  const stamp = (piece: (part: keyof typeof PARTS) => string, padded: boolean) => {
+    const two = (part: keyof typeof PARTS) =>
+      padded ? piece(part) : `lpad(${piece(part)}, 2, '0')`
+    return `${piece('year')} || '-' || ${two('month')} || '-' || ${two('day')} || ' ' || ${two('hour')} || ':' || ${two('minute')} || ':' || ${two('second')} || '.' || ${piece('fraction')}`
+  }
+  const read = (text_: string, hour: string) =>
+    // DuckDB would take 24:00:00.
+    `coalesce(${group.hour === undefined ? '' : `CASE WHEN ${hour} < '24' THEN `}TRY_CAST(${text_} AS TIMESTAMP)${group.hour === undefined ? '' : ' END'}, ${bad})`
+  if (widths) {
+    // All parts have their place: no need to let the expression find them.
+    const at_ = widths
+    return once(text, (x) => {
+      const piece = (part: keyof typeof PARTS) =>
+        at_[part] ? `substring(${x}, ${at_[part][0]}, ${at_[part][1]})` : `'${PARTS[part]}'`
+      return `CASE WHEN ${x} IS NULL THEN NULL WHEN regexp_matches(${x}, ${match}) THEN ${read(stamp(piece, true), piece('hour'))} ELSE ${failed(x)} END`
+    })
+  }
+  const names = Array.from({ length: groups }, (_, i) => `'p${i + 1}'`).join(', ')
+  const piece = (part: keyof typeof PARTS) =>
+    group[part] === undefined ? `'${PARTS[part]}'` : `lf_p.p${group[part]}`
+  const hour = `lpad(${piece('hour')}, 2, '0')`
+  return once(
+    text,
+    (x) =>
+      `CASE WHEN ${x} IS NULL THEN NULL WHEN regexp_matches(${x}, ${match}) THEN list_transform([regexp_extract(${x}, ${match}, [${names}])], lambda lf_p: ${read(stamp(piece, false), hour)})[1] ELSE ${failed(x)} END`,
+  )
 }
 
 /** Java's parser takes letters of the pattern's quoted text in either case. */

@@ -13,7 +13,7 @@ import { raise } from './prelude.ts'
 import { arithmetic, bitwise, comparable, comparison, concat, logical, unary } from './operators.ts'
 import { fields, resolve, type Scope } from './scope.ts'
 import { BOOLEAN, isIntegral, isNested, STRING, textOf, VOID, wider, type T } from './types.ts'
-import type { Source, Value } from './value.ts'
+import { once, type Source, type Value } from './value.ts'
 
 /** Where an expression stands, and so what it may contain. */
 export type Env = {
@@ -25,6 +25,8 @@ export type Env = {
   /** Set while the items of a grouped query are compiled; undefined where aggregates aren't allowed. */
   group?: Group
   windows: boolean
+  /** The expression is one of the conditions, joined by AND, that rows are filtered by. */
+  filter?: boolean
   named: Map<string, Window>
   /** Compiles a subquery; undefined where none may stand. */
   subquery?: (query: Query, scope: Scope) => Subquery
@@ -55,7 +57,8 @@ export function compile(expr: Expr, env: Env): Value {
     const key = env.group.keys.get(canonical(expr, env.group.inner))
     if (key) return { ...key, at: expr.at }
   }
-  const sub = (inner: Expr) => compile(inner, env)
+  const nested: Env = env.filter ? { ...env, filter: false } : env
+  const sub = (inner: Expr) => compile(inner, nested)
   switch (expr.k) {
     case 'null':
       return source.literal(null, VOID, expr.at)
@@ -97,7 +100,7 @@ export function compile(expr: Expr, env: Env): Value {
       return expr.not ? source.make(`(NOT ${both.sql})`, BOOLEAN, [both], { at: expr.at }) : both
     }
     case 'in':
-      return isIn(expr, env)
+      return isIn(expr, env, sub(expr.arg))
     case 'like':
       return like(expr, env)
     case 'is': {
@@ -188,21 +191,30 @@ function index(source: Source, of: Value, at_: Value, at: number): Value {
     return source.type(`[…] needs an array or a map, not ${textOf(of.type)}`, at)
   if (!isIntegral(at_.type))
     return source.type(`An array’s index is a whole number, not ${textOf(at_.type)}`, at)
-  const [list, i] = [of.sql, `CAST(${at_.sql} AS BIGINT)`]
-  return source.make(
-    `CASE WHEN ${i} < 0 OR ${i} >= len(${list}) THEN ${raise('INVALID_ARRAY_INDEX')} ELSE ${list}[${i} + 1] END`,
-    of.type.element,
-    [of, at_],
-    { nullable: true, raises: true, uses: 3, at },
+  // A literal is as good as checked against one of the array's ends.
+  const i = `CAST(${at_.sql} AS BIGINT)`
+  const fixed = typeof at_.literal === 'number' && at_.literal >= 0
+  const sql = once(of.sql, (list) =>
+    fixed
+      ? `CASE WHEN len(${list}) <= ${at_.literal} THEN ${raise('INVALID_ARRAY_INDEX')} ELSE ${list}[${Number(at_.literal) + 1}] END`
+      : `CASE WHEN ${list} IS NULL OR ${i} IS NULL THEN NULL WHEN ${i} < 0 OR ${i} >= len(${list}) THEN ${raise('INVALID_ARRAY_INDEX')} ELSE ${list}[${i} + 1] END`,
   )
+  return source.make(sql, of.type.element, [of, at_], { nullable: true, raises: true, uses: 4, at })
 }
 
-function isIn(expr: Extract<Expr, { k: 'in' }>, env: Env): Value {
+function isIn(expr: Extract<Expr, { k: 'in' }>, env: Env, arg: Value): Value {
   const { source } = env
-  const arg = compile(expr.arg, env)
   const not = expr.not ? 'NOT ' : ''
   if (!Array.isArray(expr.list)) {
     const inner = subquery(expr.list, env, expr.at)
+    // Elsewhere Spark says false where SQL says NULL.
+    const certain = !arg.nullable && inner.columns.every((column) => !column.nullable)
+    if (!env.filter && !certain)
+      source.unsupported(
+        'IN (SELECT …) in another place than a condition of WHERE or HAVING',
+        expr.at,
+        'Use EXISTS, or join it.',
+      )
     if (inner.columns.length !== 1)
       source.type(`IN (SELECT …) needs one column, not ${inner.columns.length}`, expr.at)
     const column = inner.columns[0]!
@@ -245,7 +257,21 @@ function like(expr: Extract<Expr, { k: 'like' }>, env: Env): Value {
     if (typeof value.literal !== 'string')
       return source.unsupported(`${expr.op} with a pattern that isn't a literal`, pattern.at)
     if (expr.op === 'RLIKE') return regexLiteral(source, value.literal, pattern.at).matches(arg)
-    if (expr.op === 'ILIKE') return source.unsupported('ILIKE', expr.at, 'Write lower(a) LIKE ….')
+    if (expr.op === 'ILIKE') {
+      if (!/^[ -~\s]*$/.test(value.literal))
+        return source.unsupported('ILIKE with other than ASCII', expr.at, 'Write lower(a) LIKE ….')
+      const small = likePattern(
+        source,
+        value.literal.toLowerCase(),
+        expr.escape ?? '\\',
+        pattern.at,
+      )
+      return source.make(`(lf_lower(${arg.sql}) LIKE ${small})`, BOOLEAN, [arg, value], {
+        uses: 4,
+        raises: true,
+        at: expr.at,
+      })
+    }
     const text = likePattern(source, value.literal, expr.escape ?? '\\', pattern.at)
     return source.make(`(${arg.sql} LIKE ${text})`, BOOLEAN, [arg, value], { at: expr.at })
   })
@@ -263,15 +289,20 @@ function caseWhen(expr: Extract<Expr, { k: 'case' }>, env: Env): Value {
   const operand = expr.operand && compile(expr.operand, env)
   const whens = expr.whens.map(({ when }) => {
     const value = compile(when, env)
-    return operand
-      ? comparison(source, '=', operand, value, when.at)
-      : implicit(source, value, BOOLEAN)
+    return operand ? comparison(source, '=', operand, value, when.at) : condition(source, value)
   })
   const thens = [
     ...expr.whens.map(({ result }) => compile(result, env)),
     ...(expr.otherwise ? [compile(expr.otherwise, env)] : []),
   ]
   return choose(source, whens, thens, expr.at)
+}
+
+/** A condition of CASE and IF: unlike AND, they take no text for a boolean; only IF takes NULL. */
+export function condition(source: Source, value: Value, orNull = false): Value {
+  if (value.type.kind !== 'boolean' && !(orNull && value.type.kind === 'void'))
+    source.type(`A condition is boolean, not ${textOf(value.type)}`, value.at)
+  return implicit(source, value, BOOLEAN)
 }
 
 /** CASE over conditions; one more value than conditions is the ELSE. */
@@ -427,7 +458,10 @@ function windowed(expr: Call, env: Env): Value {
     return source.unsupported(`The window function ${expr.name} in ${env.where}`, expr.at)
   const entry = lookup(expr.name)!
   if (entry.kind !== 'aggregate' && entry.kind !== 'window') throw new TypeError(entry.name)
-  const inside: Env = { ...env, windows: false, where: 'a window function' }
+  if (expr.filter) source.unsupported(`${expr.name} with FILTER and OVER`, expr.at)
+  // Spark doesn't know the aliases of other items in here.
+  const scope = { ...env.scope, aliases: undefined }
+  const inside: Env = { ...env, scope, windows: false, where: 'a window function' }
   const args = starless(expr).map((arg) => compile(arg, inside))
   const parts = entry.aggregate(context(expr, args, inside))
   const definition =

@@ -247,7 +247,9 @@ function values(
       if (!next) return source.type(`Column ${i + 1} of VALUES has no common type`, row[i]!.at)
       type = next
     }
-    const nullable = rows.some((row) => row[i]!.nullable)
+    const nullable = rows.some((row) =>
+      type.kind === 'void' ? true : cast(source, row[i]!, type).nullable,
+    )
     return { name: `col${i + 1}`, type, nullable, from: [], at: written.at }
   })
   const named = renamed(source, columns, written.columns, written.at)

@@ -1,6 +1,7 @@
 // Databricks SQL from metadata, as DuckDB runs it. Nothing passes through: what is printed was parsed, typed by Spark's rules
 // and found on the list of functions.ts; everything else is refused by name when metadata is saved.
 import { fail } from '#core/errors.ts'
+import { quoteDuckdb } from '#core/names.ts'
 import { formatType, type Column, type SparkType } from '#core/types.ts'
 
 import { implicit } from './cast.ts'
@@ -159,13 +160,7 @@ function expressionEnv(
     scope.where = over.map((relation) => relation.name).join(', ')
     scope.columns = over.flatMap((relation) => {
       const parts = relation.name.split('.')
-      return relationColumns(
-        source,
-        relation,
-        parts,
-        `"${parts.at(-1)!.replaceAll('"', '""')}".`,
-        0,
-      )
+      return relationColumns(source, relation, parts, `${quoteDuckdb(parts.at(-1)!)}.`, 0)
     })
   } else scope.columns = relationColumns(source, { name: '', columns: over }, [], '', 0)
   return {

@@ -94,7 +94,7 @@ function isoDate(year: string, month: string, day: string): string | undefined {
   return same ? `${year}-${month.padStart(2, '0')}-${day.padStart(2, '0')}` : undefined
 }
 
-const MONTHS: Record<string, number> = { YEAR: 12, QUARTER: 3, MONTH: 1 }
+const MONTHS: Record<string, number> = { YEAR: 12, MONTH: 1 }
 const MICROSECONDS: Record<string, number> = {
   WEEK: 604_800_000_000,
   DAY: 86_400_000_000,

@@ -1,5 +1,6 @@
 // Arithmetic, comparison and concatenation, each with Spark's coercions, result type and overflow.
 import { cast, holds, implicit } from './cast.ts'
+import { raise } from './prelude.ts'
 import {
   asDecimal,
   BIGINT,
@@ -23,7 +24,7 @@ import {
   type Decimal,
   type T,
 } from './types.ts'
-import type { Source, Value } from './value.ts'
+import { once, type Source, type Value } from './value.ts'
 
 export function arithmetic(
   source: Source,
@@ -60,7 +61,7 @@ export function arithmetic(
       source.type(`DIV takes whole numbers, not ${textOf(a.type)} and ${textOf(b.type)}`, at)
     a = cast(source, a, BIGINT)
     b = cast(source, b, BIGINT)
-    return source.make(`(${a.sql} // ${nonZero(b)})`, BIGINT, [a, b], {
+    return source.make(unlessNull(a, b, `(${a.sql} // ${nonZero(b, a)})`), BIGINT, [a, b], {
       nullable: true,
       raises: true,
       at,
@@ -69,7 +70,7 @@ export function arithmetic(
   if (op === '/') {
     a = cast(source, a, DOUBLE)
     b = cast(source, b, DOUBLE)
-    return source.make(`(${a.sql} / ${nonZero(b)})`, DOUBLE, [a, b], {
+    return source.make(unlessNull(a, b, `(${a.sql} / ${nonZero(b, a)})`), DOUBLE, [a, b], {
       nullable: true,
       raises: !isNonZero(b),
       at,
@@ -81,17 +82,17 @@ export function arithmetic(
   if (op === '%') {
     // DuckDB reports an overflow for the least integer % -1, where Java gives 0.
     const sql = isIntegral(type)
-      ? `CASE WHEN ${b.sql} = -1 THEN ${b.sql} - ${b.sql} + (${a.sql} & 0) ELSE ${a.sql} % ${nonZero(b)} END`
-      : `${a.sql} % ${nonZero(b)}`
+      ? `CASE WHEN ${b.sql} = -1 THEN ${b.sql} - ${b.sql} + (${a.sql} & 0) ELSE ${a.sql} % ${nonZero(b, a)} END`
+      : `${a.sql} % ${nonZero(b, a)}`
     const plain = isNonZero(b) && b.literal !== -1
-    return source.make(`(${plain ? `${a.sql} % ${b.sql}` : sql})`, type, [a, b], {
+    return source.make(unlessNull(a, b, `(${plain ? `${a.sql} % ${b.sql}` : sql})`), type, [a, b], {
       nullable: true,
       raises: !isNonZero(b),
       uses: plain ? 1 : 4,
       at,
     })
   }
-  return source.make(`(${a.sql} ${op} ${b.sql})`, type, [a, b], {
+  return source.make(unlessNull(a, b, `(${a.sql} ${op} ${b.sql})`), type, [a, b], {
     raises: isIntegral(type),
     at,
   })
@@ -99,7 +100,12 @@ export function arithmetic(
 
 const isNonZero = (value: Value) =>
   value.literal !== undefined && value.literal !== null && Number(value.literal) !== 0
-const nonZero = (value: Value) => (isNonZero(value) ? value.sql : `lf_zero(${value.sql})`)
+/** A divisor that raises if it is 0, unless the dividend is NULL anyway. */
+const nonZero = (value: Value, dividend: Value) =>
+  isNonZero(value) ? value.sql : `lf_divisor(${dividend.sql}, ${value.sql})`
+/** Spark doesn't evaluate the right side of NULL. */
+const unlessNull = (left: Value, right: Value, sql: string) =>
+  right.raises && left.nullable ? `CASE WHEN ${left.sql} IS NULL THEN NULL ELSE ${sql} END` : sql
 
 /** A whole number beside a decimal: a literal takes as few digits as it has, as in Spark. */
 function narrowed(source: Source, value: Value, other: Value): Value {
@@ -110,7 +116,11 @@ function narrowed(source: Source, value: Value, other: Value): Value {
       ? { kind: 'decimal', precision: digits, scale: 0 }
       : asDecimal(value.type)
   if (value.literal != null)
-    return { ...source.literal(String(value.literal), type, value.at), literal: value.literal }
+    return {
+      ...source.literal(String(value.literal), type, value.at),
+      literal: value.literal,
+      nullable: !holds(value.type, type),
+    }
   return { ...cast(source, value, type), nullable: value.nullable }
 }
 
@@ -142,7 +152,12 @@ function decimalArithmetic(source: Source, op: string, a: Value, b: Value, at: n
   if (op === '*') {
     const type = decimalResult(op, left, right)
     if (type.scale < left.scale + right.scale) lossy()
-    return source.make(`CAST(${a.sql} * ${b.sql} AS ${duck(type)})`, type, [a, b], {
+    // DuckDB multiplies in 64 bits as long as both sides fit there, even if the product doesn't.
+    const wide =
+      left.precision + right.precision > 18 && left.precision < 19
+        ? `CAST(${a.sql} AS DECIMAL(19,${left.scale}))`
+        : a.sql
+    return source.make(`CAST(${wide} * ${b.sql} AS ${duck(type)})`, type, [a, b], {
       raises: left.precision + right.precision > 38,
       at,
     })
@@ -151,25 +166,25 @@ function decimalArithmetic(source: Source, op: string, a: Value, b: Value, at: n
   const digits = (value: Value, scale: number) => {
     const own = value.type as Decimal
     if (own.precision - own.scale + scale > 38) lossy()
-    const zeros = '0'.repeat(scale)
-    // Without a point already: the cast to HUGEINT is exact.
-    if (scale === 0) return `CAST(${value.sql} AS HUGEINT)`
-    const wide = `CAST(${value.sql} AS DECIMAL(38,${own.scale}))`
-    const plain = `CAST(${wide} * 1${'0'.repeat(own.scale)} AS HUGEINT)`
-    return scale === own.scale ? plain : `(${plain} * 1${zeros.slice(own.scale)}::HUGEINT)`
+    const more = scale - own.scale
+    const ten = `1${'0'.repeat(more)}`
+    if (more === 0) return whole(value)
+    return own.precision + more <= 18
+      ? `(${whole(value)} * ${ten})`
+      : `(${whole(value)} * ${ten}::HUGEINT)`
   }
   if (op === '%' || op === 'DIV') {
     const scale = common.scale
     const [x, y] = [digits(a, scale), digits(b, scale)]
     if (op === 'DIV')
-      return source.make(`CAST(${x} // lf_zero(${y}) AS BIGINT)`, BIGINT, [a, b], {
+      return source.make(`CAST(${x} // lf_divisor(${x}, ${y}) AS BIGINT)`, BIGINT, [a, b], {
         nullable: true,
         raises: true,
         uses: 2,
         at,
       })
     const type = decimalResult('%', left, right)
-    return source.make(unscaled(`(${x} % lf_zero(${y}))`, type), type, [a, b], {
+    return source.make(unscaled(`(${x} % lf_divisor(${x}, ${y}))`, type), type, [a, b], {
       nullable: true,
       raises: true,
       uses: 2,
@@ -194,18 +209,32 @@ export function divide(
   // a / b = (A / 10^s1) / (B / 10^s2): the result's digits are A * 10^(scale - s1 + s2) / B.
   const shift = type.scale - left.scale + right.scale
   if (shift < 0 || left.precision + shift > 38 || right.precision > 37) lossy()
-  const whole = (value: Value, own: Decimal) =>
-    own.scale === 0
-      ? `CAST(${value.sql} AS HUGEINT)`
-      : `CAST(CAST(${value.sql} AS DECIMAL(38,${own.scale})) * 1${'0'.repeat(own.scale)} AS HUGEINT)`
-  const x = `(${whole(a, left)} * 1${'0'.repeat(shift)}::HUGEINT)`
-  const y = `lf_zero(${whole(b, right)})`
-  return source.make(unscaled(`lf_div_half_up(${x}, ${y})`, type), type, [a, b], {
+  const ten = `1${'0'.repeat(shift)}`
+  const [x, y] = [whole(a), whole(b)]
+  const quotient =
+    left.precision + shift <= 18 && right.precision <= 18
+      ? once(
+          x,
+          (p) => once(y, (q) => `lf_div_half_up(${p} * ${ten}, lf_divisor(${p}, ${q}))`),
+          'lf_a',
+        )
+      : `lf_div_shifted(${x}, lf_divisor(${a.sql}, ${y}), ${ten}::HUGEINT)`
+  return source.make(unscaled(quotient, type), type, [a, b], {
     nullable: true,
     raises: true,
-    uses: 12,
+    uses: 4,
     at,
   })
+}
+
+/** A decimal's digits without its point: as BIGINT if they are at most 18 (128 bits are slow), else as HUGEINT. */
+export function whole(value: Value): string {
+  const { precision, scale } = value.type as Decimal
+  const type = precision <= 18 ? 'BIGINT' : 'HUGEINT'
+  if (scale === 0) return `CAST(${value.sql} AS ${type})`
+  return precision + scale <= 18
+    ? `CAST(CAST(${value.sql} AS DECIMAL(18,${scale})) * 1${'0'.repeat(scale)} AS BIGINT)`
+    : `CAST(replace(CAST(${value.sql} AS VARCHAR), '.', '') AS ${type})`
 }
 
 /** A HUGEINT of digits as the decimal it stands for. */
@@ -228,7 +257,23 @@ export function unary(source: Source, op: string, arg: Value, at: number): Value
   const x = arg.type.kind === 'string' || arg.type.kind === 'void' ? cast(source, arg, DOUBLE) : arg
   if (!isNumeric(x.type)) source.type(`${op} takes a number, not ${textOf(arg.type)}`, at)
   if (op === '+') return { ...x, column: undefined }
-  return source.make(`(-${x.sql})`, x.type, [x], { raises: isIntegral(x.type), at })
+  return source.make(negative(x), x.type, [x], {
+    raises: isIntegral(x.type) || x.type.kind === 'decimal',
+    uses: 2,
+    at,
+  })
+}
+
+/** Beyond 34 digits Spark rounds when it negates; there we stop. */
+export function negative(x: Value): string {
+  return `(-${exact34(x)})`
+}
+
+export function exact34(x: Value): string {
+  if (x.type.kind !== 'decimal' || x.type.precision <= 34) return x.sql
+  const whole_ = 34 - x.type.scale
+  const limit = whole_ > 0 ? `1${'0'.repeat(whole_)}` : `0.${'0'.repeat(-whole_)}1`
+  return `CASE WHEN abs(${x.sql}) >= CAST('${limit}' AS DECIMAL(38,${x.type.scale})) THEN ${raise('UNSUPPORTED_VALUE')} ELSE ${x.sql} END`
 }
 
 /** Bitwise `&`, `|`, `^`. */
@@ -277,7 +322,23 @@ export function comparison(
       at,
     })
   const duckOp = op === '==' ? '=' : op === '!=' ? '<>' : op
-  return source.make(`(${a.sql} ${duckOp} ${b.sql})`, BOOLEAN, [a, b], { at })
+  return source.make(unlessNull(a, b, `(${a.sql} ${duckOp} ${b.sql})`), BOOLEAN, [a, b], {
+    nullable: /^[<>]=?$/.test(op) ? wholeBeside(source, left, right) : undefined,
+    at,
+  })
+}
+
+/**
+ * Spark compares a whole number with a decimal literal as two bigints, and so never as NULL by a cast; beyond bigint it
+ * takes the answer for granted, even for NULL.
+ */
+function wholeBeside(source: Source, a: Value, b: Value): boolean | undefined {
+  const [number, literal] = isIntegral(a.type) ? [a, b] : [b, a]
+  if (!isIntegral(number.type) || literal.type.kind !== 'decimal' || literal.literal == null)
+    return undefined
+  if (Math.abs(Number(literal.literal)) >= 2 ** 63)
+    source.unsupported('Comparing a whole number with this literal', literal.at)
+  return number.nullable
 }
 
 /** `a || b` and concat(): NULL if one is NULL. */

@@ -66,9 +66,7 @@ const OTHER_STATEMENTS = new Set(
 )
 
 const UNITS: Record<string, string> = {}
-for (const unit of 'YEAR QUARTER MONTH WEEK DAY HOUR MINUTE SECOND MILLISECOND MICROSECOND'.split(
-  ' ',
-)) {
+for (const unit of 'YEAR MONTH WEEK DAY HOUR MINUTE SECOND MILLISECOND MICROSECOND'.split(' ')) {
   UNITS[unit] = unit
   UNITS[`${unit}S`] = unit
 }
@@ -901,6 +899,13 @@ function makeParser(sql: string) {
     parameter()
     const start = peek().at
     if (isWord('LATERAL')) unsupported('A lateral subquery')
+    if (isOp('(') && isWord('VALUES', 1)) {
+      next()
+      next()
+      const rows = valueRows()
+      needOp(')')
+      return { k: 'values', at: start, rows, ...alias() }
+    }
     if (takeOp('(')) {
       if (isQuery()) {
         const inner = query()
@@ -915,10 +920,7 @@ function makeParser(sql: string) {
     }
     if (isWord('VALUES')) {
       next()
-      const rows = list(() => {
-        const item = expression()
-        return item.k === 'row' ? item.items : [item]
-      })
+      const rows = valueRows()
       return { k: 'values', at: start, rows, ...alias() }
     }
     if (peek().kind === 'string') unsupported('A file as a table')
@@ -931,6 +933,11 @@ function makeParser(sql: string) {
     noSample()
     return { k: 'table', at: start, parts: names, ...named }
   }
+  const valueRows = () =>
+    list(() => {
+      const item = expression()
+      return item.k === 'row' ? item.items : [item]
+    })
   const noSample = () => {
     if (isWord('TABLESAMPLE')) unsupported('TABLESAMPLE')
   }

@@ -10,6 +10,9 @@ import type { Source, Value } from './value.ts'
 export function likePattern(source: Source, pattern: string, escape: string, at: number): string {
   let printed = ''
   const chars = [...pattern]
+  // Spark takes these characters apart and finds them nowhere.
+  if (chars.some((char) => char.length > 1))
+    source.unsupported('LIKE with a character beyond U+FFFF', at, 'Use contains or startswith.')
   for (let i = 0; i < chars.length; i++) {
     const char = chars[i]!
     if (char === escape) {
@@ -26,10 +29,16 @@ export type Regex = {
   /** For DuckDB, as a quoted literal. */
   literal: string
   groups: number
+  /** The text it stands for, if it has no meaning beyond its characters. */
+  plain?: string
   /** It can match the empty text: then replacing and splitting differ between Java and RE2. */
   empty: boolean
   /** It has a $, which in Java also stands before a last line break. */
   dollar: boolean
+  /**
+   * `then`, or an error for a text that ends in a line break: there Java's $ has a second place that RE2 doesn't know.
+   */
+  guarded: (text: string, then: string) => string
   /** `s RLIKE pattern`. */
   matches: (text: Value) => Value
 }
@@ -62,6 +71,7 @@ export function regexLiteral(source: Source, pattern: string, at: number): Regex
   let i = 0
   let groups = 0
   let dollar = false
+  let spaces = true
   let insensitive = false
   let dotAll = false
   const chars = [...pattern]
@@ -146,7 +156,9 @@ export function regexLiteral(source: Source, pattern: string, at: number): Regex
         return { text: '\\A', empty: true }
       case '$':
         dollar = true
-        return { text: '\u0000', empty: true }
+        // \s+ before it takes a last line break with it, wherever Java's $ stands.
+        spaces &&= /^\\s[+*]$/.test(chars.slice(Math.max(0, i - 4), i - 1).join(''))
+        return { text: '\0', empty: true }
       case '*':
       case '+':
       case '?':
@@ -298,26 +310,42 @@ export function regexLiteral(source: Source, pattern: string, at: number): Regex
 
   const whole = alternation(0)
   if (i < chars.length) broken('a ) without its (')
-  if (dollar && whole.text.indexOf('\u0000') !== whole.text.length - 1)
-    refuse('A $ that isn’t at the end')
-  if (dollar && topLevelBar(whole.text)) refuse('A $ beside |')
-  const end = (text: string) => literalDuckdb(whole.text.replace('\u0000', text))
+  const atEnd = whole.text.indexOf('\0') === whole.text.length - 1 && !topLevelBar(whole.text)
+  const end = (text: string) => literalDuckdb(whole.text.replaceAll('\0', text))
+  const guard = !dollar
+    ? ''
+    : spaces
+      ? '\\x{85}\\x{2028}\\x{2029}'
+      : '\\n\\r\\x{85}\\x{2028}\\x{2029}'
+  const guarded = (text: string, then: string) =>
+    guard
+      ? `CASE WHEN regexp_matches(${text}, '[${guard}]\\z') THEN ${raise('UNSUPPORTED_VALUE')} ELSE ${then} END`
+      : then
   return {
     literal: end('\\z'),
+    plain: /^(?:[^\\.[\]{}()*+?^$|]|\\[^A-Za-z0-9])+$/u.test(pattern)
+      ? pattern.replace(/\\(.)/gu, '$1')
+      : undefined,
     groups,
     empty: whole.empty,
     dollar,
+    guarded,
     matches: (text) =>
-      source.make(`regexp_matches(${text.sql}, ${end(`${TERMINATOR}?\\z`)})`, BOOLEAN, [text], {
-        at,
-      }),
+      dollar && !atEnd
+        ? source.make(
+            guarded(text.sql, `regexp_matches(${text.sql}, ${end('\\z')})`),
+            BOOLEAN,
+            [text],
+            {
+              uses: 2,
+              raises: true,
+              at,
+            },
+          )
+        : source.make(`regexp_matches(${text.sql}, ${end(`${TERMINATOR}?\\z`)})`, BOOLEAN, [text], {
+            at,
+          }),
   }
-}
-
-/** What to print for a text that ends in a line break, where Java's $ has a second place that RE2 doesn't know. */
-export function guardDollar(regex: Regex, text: string, then: string): string {
-  if (!regex.dollar) return then
-  return `CASE WHEN regexp_matches(${text}, '[\\n\\r\\x{85}\\x{2028}\\x{2029}]\\z') THEN ${raise('UNSUPPORTED_VALUE')} ELSE ${then} END`
 }
 
 function topLevelBar(text: string): boolean {

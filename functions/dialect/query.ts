@@ -94,11 +94,12 @@ function setOperation(body: SetOperation, env: QueryEnv): Compiled {
       )
     if (type.kind === 'map' && !(body.op === 'UNION' && body.all))
       source.type(`${body.op} can't compare maps`, body.at)
-    const nullable = {
-      UNION: column.nullable || other.nullable,
-      INTERSECT: column.nullable && other.nullable,
-      EXCEPT: column.nullable,
-    }[body.op]
+    // A cast to the common type can make a column nullable.
+    const [a, b] = [column, other].map((each) => {
+      const value = source.make('c', each.type, [], { nullable: each.nullable, at: each.at })
+      return type.kind === 'void' ? true : cast(source, value, type).nullable
+    }) as [boolean, boolean]
+    const nullable = { UNION: a || b, INTERSECT: a && b, EXCEPT: a }[body.op]
     return {
       ...column,
       type,
@@ -471,7 +472,7 @@ const isNode = (value: unknown): value is Expr =>
  */
 export function filterText(source: Source, expr: Expr, env: Env): string {
   const parts_ = (expr.k === 'and' ? expr.args : [expr]).map((part) => {
-    const value = implicit(source, compile(part, env), BOOLEAN)
+    const value = implicit(source, compile(part, { ...env, filter: env.where !== 'ON' }), BOOLEAN)
     return value
   })
   const before: string[] = []

@@ -111,6 +111,18 @@ export class Source {
   }
 }
 
+/** Whether repeating the text costs nothing: a column. */
+export const isPlain = (sql: string): boolean =>
+  /^[A-Za-z_0-9]*\.?"(?:[^"]|"")*"$|^lf_\w+$/.test(sql)
+
+/**
+ * `print(x)` where x stands for the text, evaluated once: a list of one and a lambda are how DuckDB says that. A column is
+ * simply repeated. Two around each other need two names.
+ */
+export function once(sql: string, print: (name: string) => string, name = 'lf_b'): string {
+  return isPlain(sql) ? print(sql) : `list_transform([${sql}], lambda ${name}: ${print(name)})[1]`
+}
+
 export function merge(lists: readonly Origin[][]): Origin[] {
   if (lists.length === 1) return lists[0]!
   const seen = new Map<string, Origin>()

@@ -3,9 +3,8 @@ import type { SparkType } from '#core/types.ts'
 
 import type { Context, FunctionEntry } from '../catalogue.ts'
 import { cast, implicit, packStruct } from '../cast.ts'
-import { comparable } from '../operators.ts'
 import { raise } from '../prelude.ts'
-import { BOOLEAN, INT, isFloat, isNested, STRING, textOf, type T } from '../types.ts'
+import { BOOLEAN, INT, isFloat, isNested, STRING, textOf, tightest, type T } from '../types.ts'
 import type { Value } from '../value.ts'
 
 const category = 'array and map'
@@ -89,7 +88,7 @@ function elementAt(context: Context): Value {
   const { sql, type } = list(context, 0)
   const i = context.int(1)
   return context.make(
-    `CASE WHEN ${i.sql} = 0 THEN ${raise('INVALID_INDEX_OF_ZERO')} WHEN abs(CAST(${i.sql} AS BIGINT)) > len(${sql}) THEN ${raise('INVALID_ARRAY_INDEX_IN_ELEMENT_AT')} ELSE ${sql}[${i.sql}] END`,
+    `CASE WHEN ${sql} IS NULL THEN NULL WHEN ${i.sql} = 0 THEN ${raise('INVALID_INDEX_OF_ZERO')} WHEN abs(CAST(${i.sql} AS BIGINT)) > len(${sql}) THEN ${raise('INVALID_ARRAY_INDEX_IN_ELEMENT_AT')} ELSE ${sql}[${i.sql}] END`,
     type.element,
     [of, i],
     { nullable: true, raises: true, uses: 3 },
@@ -170,9 +169,13 @@ export const COLLECTIONS: FunctionEntry[] = [
     compile: (context) => {
       const array = ordered(list(context, 0))
       simple(array.type.element, context, array.at)
-      const item = { ...context.source.make('lf_v', array.type.element, []), nullable: true }
-      const [, needle] = comparable(context.source, item, context.arg(1), context.at)
-      const element = needle.type as SparkType
+      const element = tightest(array.type.element, context.arg(1).type) as SparkType | undefined
+      if (!element || context.arg(1).type.kind === 'void')
+        return context.source.type(
+          `array_contains needs a value like ${textOf(array.type.element)}, not ${textOf(context.arg(1).type)}`,
+          context.at,
+        )
+      const needle = cast(context.source, context.arg(1), element)
       const typed = cast(context.source, array, { kind: 'array', element })
       return context.make(
         `CASE WHEN ${needle.sql} IS NULL THEN NULL WHEN list_contains(${typed.sql}, ${needle.sql}) THEN true WHEN len(list_filter(${typed.sql}, lambda lf_v: lf_v IS NULL)) > 0 THEN NULL ELSE (CASE WHEN ${typed.sql} IS NULL THEN NULL ELSE false END) END`,
@@ -192,6 +195,9 @@ export const COLLECTIONS: FunctionEntry[] = [
     compile: (context) => {
       const array = list(context, 0)
       simple(array.type.element, context, array.at)
+      // Spark takes 0.0 and -0.0 for two values here.
+      if (isFloat(array.type.element))
+        context.source.unsupported('array_distinct of floats', array.at)
       const same = (x: string) =>
         `list_filter(${x}, lambda lf_v, lf_i: lf_v IS NULL AND len(list_filter(list_slice(${x}, 1, lf_i - 1), lambda lf_w: lf_w IS NULL)) = 0 OR coalesce(list_position(${x}, lf_v) = lf_i, false))`
       return context.make(same(array.sql), array.type, [array], { uses: 3 })
@@ -207,6 +213,7 @@ export const COLLECTIONS: FunctionEntry[] = [
     compile: (context) => {
       const array = list(context, 0)
       const texts = cast(context.source, array, { kind: 'array', element: { kind: 'string' } })
+      context.text(1, 'a separator')
       const separator = context.string(1)
       const instead = context.args.length > 2 ? context.string(2) : undefined
       const kept = instead
@@ -359,4 +366,16 @@ export const COLLECTIONS: FunctionEntry[] = [
       ])
     },
   },
+  ...(['explode', 'explode_outer', 'posexplode', 'posexplode_outer'] as const).map(
+    (name): FunctionEntry => ({
+      name,
+      category,
+      signature: `${name}(array or map)`,
+      description: `A row for each element${name.startsWith('pos') ? ', with its position from 0' : ''}${name.endsWith('outer') ? '; one row of NULL for none' : ''}. It stands alone in the select list or in LATERAL VIEW.`,
+      returns: 'the type of the elements; key and value of a map',
+      args: [1, 1],
+      compile: (context) =>
+        context.source.unsupported(`${name} inside of an expression`, context.at),
+    }),
+  ),
 ]

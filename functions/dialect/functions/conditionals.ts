@@ -1,10 +1,9 @@
 // Choosing between values.
 import { cast } from '../cast.ts'
 import type { FunctionEntry } from '../catalogue.ts'
-import { choose } from '../expression.ts'
-import { implicit } from '../cast.ts'
+import { choose, condition } from '../expression.ts'
 import { comparison } from '../operators.ts'
-import { BOOLEAN, isFloat, isNested, textOf, VOID } from '../types.ts'
+import { BOOLEAN, INT, isFloat, wider, isNested, textOf, VOID } from '../types.ts'
 import type { Context } from '../catalogue.ts'
 import type { Value } from '../value.ts'
 
@@ -85,7 +84,6 @@ export const CONDITIONALS: FunctionEntry[] = [
   },
   {
     name: 'if',
-    aliases: ['iff'],
     category,
     signature: 'if(condition, a, b)',
     description: 'a where the condition is true, else (false or NULL) b.',
@@ -94,7 +92,7 @@ export const CONDITIONALS: FunctionEntry[] = [
     compile: (context) =>
       choose(
         context.source,
-        [implicit(context.source, context.arg(0), BOOLEAN)],
+        [condition(context.source, context.arg(0), true)],
         [context.arg(1), context.arg(2)],
         context.at,
       ),
@@ -128,8 +126,13 @@ export const CONDITIONALS: FunctionEntry[] = [
     returns: 'the common type of a and int',
     args: [1, 1],
     compile: (context) => {
+      const zero = context.source.literal(0, INT, context.at)
       const a = context.number(0)
-      return context.make(`coalesce(${a.sql}, 0)`, a.type, [a], { nullable: false })
+      const type = wider(a.type, INT)!
+      const [x, y] = [cast(context.source, a, type), cast(context.source, zero, type)]
+      return context.make(`coalesce(${x.sql}, ${y.sql})`, type, [x, y], {
+        nullable: x.nullable && y.nullable,
+      })
     },
   },
   extreme('greatest'),

@@ -145,7 +145,7 @@ const reading =
       context.arg(1).at,
     )
     const sql = to.kind === 'date' ? `CAST(${naive} AS DATE)` : `lf_instant(${naive})`
-    return context.make(sql, to, [text], { nullable: true, raises: !attempt, uses: 12 })
+    return context.make(sql, to, [text], { nullable: true, raises: !attempt, uses: 2 })
   }
 
 function dateFormat(context: Context): Value {
@@ -290,17 +290,15 @@ function unixTimestamp(context: Context): Value {
     const text = context.string(0)
     const pattern = context.args.length > 1 ? context.text(1, 'a pattern') : 'yyyy-MM-dd HH:mm:ss'
     const naive = parsePattern(context.source, pattern, text.sql, false, context.at)
-    return context.make(`lf_floor_div(epoch_us(${naive}), 1000000)`, BIGINT, [text], {
+    return context.make(`(epoch_us(${naive}) // 1000000)`, BIGINT, [text], {
       nullable: true,
       raises: true,
-      uses: 40,
+      uses: 10,
     })
   }
   const time = clock(context, value)
-  return context.make(`lf_floor_div(epoch_us(${time.sql}), 1000000)`, BIGINT, [time], {
-    nullable: true,
-    uses: 5,
-  })
+  // Towards zero, unlike unix_seconds.
+  return context.make(`(epoch_us(${time.sql}) // 1000000)`, BIGINT, [time], { nullable: true })
 }
 
 const FIELDS: Record<string, string> = {
@@ -551,12 +549,13 @@ export const DATES: FunctionEntry[] = [
     compile: (context) => {
       const seconds = context.bigint(0)
       const pattern = context.args.length > 1 ? context.text(1, 'a pattern') : 'yyyy-MM-dd HH:mm:ss'
-      const time = `make_timestamp(${seconds.sql} * 1000000)`
+      const time = `lf_naive(lf_epoch(${seconds.sql}))`
       return context.make(
         formatPattern(context.source, pattern, time, context.at),
         STRING,
         [seconds],
         {
+          nullable: true,
           raises: true,
           uses: 2,
         },

@@ -1,7 +1,7 @@
 // Numbers: rounding and elementary functions.
 import type { Context, FunctionEntry } from '../catalogue.ts'
 import { cast } from '../cast.ts'
-import { arithmetic, unscaled } from '../operators.ts'
+import { arithmetic, exact34, negative, unscaled, whole as digitsOf } from '../operators.ts'
 import { MACROS } from '../prelude.ts'
 import {
   adjusted,
@@ -20,10 +20,12 @@ import type { Value } from '../value.ts'
 const category = 'number'
 const { macro } = MACROS
 
-// Java rounds the shortest text of a double, half up. From 2^52 on a double has no fraction.
+// Java rounds the shortest text of a double, half up. From 2^52 on a double has no fraction; below 2^53 units of the last
+// digit an integer over a power of ten is the nearest double, above only the text is.
 macro(
-  'lf_round_double(x, scaled)',
-  'CASE WHEN isfinite(x) AND abs(x) < 4503599627370496::DOUBLE THEN CAST(scaled AS DOUBLE) ELSE x END',
+  'lf_round_double(x, short, long, limit_)',
+  `CASE WHEN abs(x) < limit_ THEN CAST(short AS DOUBLE) WHEN isfinite(x) AND abs(x) < 4503599627370496::DOUBLE
+    THEN CAST(CAST(long AS VARCHAR) AS DOUBLE) ELSE x END`,
 )
 // Java saturates at the ends of bigint, and NaN is 0.
 macro(
@@ -44,13 +46,13 @@ function rounding(even: boolean): (context: Context) => Value {
     const d = context.args.length > 1 ? context.whole(1, 'a number of digits') : 0
     if (Math.abs(d) > 38) context.source.unsupported(`Rounding to ${d} digits`, context.at)
     if (isIntegral(x.type)) {
-      if (d >= 0) return { ...x, column: undefined }
+      if (d >= 0) return { ...x, column: undefined, nullable: true }
       if (d < -18) context.source.unsupported(`Rounding to ${d} digits`, context.at)
       const unit = `1${'0'.repeat(-d)}`
       const sql = even
         ? `CAST(lf_half_even(${x.sql}::HUGEINT, ${unit}::HUGEINT) * ${unit} AS ${duck(x.type)})`
         : `CAST(lf_round_int(${x.sql}, ${unit}) AS ${duck(x.type)})`
-      return context.make(sql, x.type, [x], { raises: true, uses: 6 })
+      return context.make(sql, x.type, [x], { nullable: true, raises: true, uses: 6 })
     }
     if (x.type.kind === 'decimal') {
       const { precision, scale } = x.type
@@ -63,7 +65,7 @@ function rounding(even: boolean): (context: Context) => Value {
               precision: Math.min(whole + Math.min(scale, d), 38),
               scale: Math.min(scale, d),
             }
-      if (d >= scale) return cast(context.source, { ...x, nullable: x.nullable }, type)
+      if (d >= scale) return { ...cast(context.source, x, type), nullable: true, column: undefined }
       if (!even && d >= 0)
         return context.make(`CAST(${x.sql} AS ${duck(type)})`, type, [x], {
           nullable: true,
@@ -72,10 +74,7 @@ function rounding(even: boolean): (context: Context) => Value {
       const cut = scale - d
       if (cut > 37) return context.make(`CAST(${x.sql} * 0 AS ${duck(type)})`, type, [x])
       const unit = `1${'0'.repeat(cut)}`
-      const plain =
-        scale === 0
-          ? `CAST(${x.sql} AS HUGEINT)`
-          : `CAST(CAST(${x.sql} AS DECIMAL(38,${scale})) * 1${'0'.repeat(scale)} AS HUGEINT)`
+      const plain = digitsOf(x)
       const parts = even
         ? `lf_half_even(${plain}, ${unit}::HUGEINT)`
         : `lf_div_half_up(${plain}, ${unit}::HUGEINT)`
@@ -85,18 +84,19 @@ function rounding(even: boolean): (context: Context) => Value {
     }
     if (even)
       return context.source.unsupported('bround of a double', context.at, 'Cast it to decimal.')
-    // Through decimals only as many digits fit as 38 less those before the point (at most 16).
     const type = x.type
-    if (d < 0 || d > 20) context.source.unsupported(`Rounding a double to ${d} digits`, context.at)
-    const text = `CAST(CAST(${x.sql} AS VARCHAR) AS DECIMAL(38,${d}))`
-    const sql = `lf_round_double(${x.sql}, ${text})`
+    if (d < 0 || d > 15) context.source.unsupported(`Rounding a double to ${d} digits`, context.at)
+    const text = (precision: number) =>
+      `CAST(CAST(${x.sql} AS VARCHAR) AS DECIMAL(${precision},${d}))`
+    const limit = d === 15 ? '9' : `9${'0'.repeat(15 - d)}`
+    const sql = `lf_round_double(${x.sql}, ${text(18)}, ${text(38)}, ${limit}::DOUBLE)`
     if (type.kind === 'float')
       return context.source.unsupported(
         'Rounding a float',
         context.at,
         'Cast it to double or decimal.',
       )
-    return context.make(sql, type, [x], { uses: 4 })
+    return context.make(sql, type, [x], { nullable: true, uses: 4 })
   }
 }
 
@@ -110,9 +110,12 @@ function whole(name: 'floor' | 'ceil'): (context: Context) => Value {
     if (x.type.kind === 'decimal') {
       const { precision, scale } = x.type
       const type = adjusted(scale === 0 ? precision : precision - scale + 1, 0)
-      return context.make(`CAST(${name}(${x.sql}) AS ${duck(type)})`, type, [x], { raises: true })
+      return context.make(`CAST(${name}(${x.sql}) AS ${duck(type)})`, type, [x], {
+        nullable: true,
+        raises: true,
+      })
     }
-    return context.make(`lf_whole(${name}(${x.sql}))`, BIGINT, [x], { uses: 4 })
+    return context.make(`lf_whole(${name}(${x.sql}))`, BIGINT, [x], { nullable: true, uses: 4 })
   }
 }
 
@@ -121,7 +124,7 @@ const real = (
   name: string,
   description: string,
   print: (x: string) => string,
-  more: { aliases?: string[]; nullable?: boolean; uses?: number } = {},
+  more: { aliases?: string[]; uses?: number } = {},
 ): FunctionEntry => ({
   name,
   aliases: more.aliases,
@@ -133,7 +136,7 @@ const real = (
   compile: (context) => {
     const x = context.double(0)
     return context.make(print(x.sql), DOUBLE, [x], {
-      nullable: more.nullable ? true : x.nullable,
+      nullable: true,
       uses: more.uses ?? 1,
     })
   },
@@ -142,7 +145,6 @@ const real = (
 // A logarithm of what has none is NULL in Spark.
 const logarithm = (name: string, description: string, fn: string, aliases?: string[]) =>
   real(name, description, (x) => `CASE WHEN ${x} <= 0 THEN NULL ELSE ${fn}(${x}) END`, {
-    nullable: true,
     uses: 2,
     aliases,
   })
@@ -159,7 +161,7 @@ function pmod(context: Context): Value {
     return context.source.unsupported('pmod of other than whole numbers', context.at)
   const [x, y] = [a, b].map((value) => cast(context.source, value, BIGINT))
   // In 128 bits, so that the sum of two remainders can't overflow.
-  const sql = `CAST(lf_pmod(${x!.sql}::HUGEINT, lf_zero(${y!.sql}::HUGEINT)) AS ${duck(type)})`
+  const sql = `CAST(lf_pmod(${x!.sql}::HUGEINT, lf_divisor(${x!.sql}, ${y!.sql}::HUGEINT)) AS ${duck(type)})`
   return context.make(sql, type, [x!, y!], { nullable: true, raises: true, uses: 6 })
 }
 
@@ -173,7 +175,10 @@ export const NUMBERS: FunctionEntry[] = [
     args: [1, 1],
     compile: (context) => {
       const x = context.number(0)
-      return context.make(`abs(${x.sql})`, x.type, [x], { raises: isIntegral(x.type) })
+      return context.make(`abs(${exact34(x)})`, x.type, [x], {
+        raises: isIntegral(x.type) || x.type.kind === 'decimal',
+        uses: 3,
+      })
     },
   },
   {
@@ -185,7 +190,10 @@ export const NUMBERS: FunctionEntry[] = [
     args: [1, 1],
     compile: (context) => {
       const x = context.number(0)
-      return context.make(`(-${x.sql})`, x.type, [x], { raises: isIntegral(x.type) })
+      return context.make(negative(x), x.type, [x], {
+        raises: isIntegral(x.type) || x.type.kind === 'decimal',
+        uses: 2,
+      })
     },
   },
   {
@@ -211,7 +219,7 @@ export const NUMBERS: FunctionEntry[] = [
         `CASE WHEN isnan(${x.sql}) THEN ${x.sql} ELSE CAST(sign(${x.sql}) AS DOUBLE) END`,
         DOUBLE,
         [x],
-        { uses: 3 },
+        { nullable: true, uses: 3 },
       )
     },
   },

@@ -1,7 +1,7 @@
 // Text, its hashes and encodings. Lengths and positions count characters (Unicode code points), from 1.
 import type { Context, FunctionEntry } from '../catalogue.ts'
 import { concat } from '../operators.ts'
-import { guardDollar, regexLiteral, replacement } from '../patterns.ts'
+import { regexLiteral, replacement } from '../patterns.ts'
 import { MACROS, raise } from '../prelude.ts'
 import { literalDuckdb } from '#core/names.ts'
 import { BOOLEAN, INT, STRING, textOf, type T } from '../types.ts'
@@ -22,12 +22,11 @@ macro(
 macro('lf_left(s, n)', "CASE WHEN n <= 0 AND s IS NOT NULL THEN '' ELSE substring(s, 1, n) END")
 macro(
   'lf_right(s, n)',
-  "CASE WHEN n <= 0 AND s IS NOT NULL THEN '' ELSE substring(s, greatest(length(s) - n, 0) + 1) END",
+  "CASE WHEN n <= 0 AND s IS NOT NULL THEN '' WHEN n IS NOT NULL THEN substring(s, greatest(length(s) - n, 0) + 1) END",
 )
 macro(
   'lf_locate(part, s, p)',
-  `CASE WHEN part IS NULL OR s IS NULL THEN NULL WHEN p IS NULL OR p < 1 THEN 0
-    WHEN part = '' THEN CASE WHEN p - 1 <= length(s) THEN p ELSE 0 END
+  `CASE WHEN p IS NULL THEN 0 WHEN part IS NULL OR s IS NULL THEN NULL WHEN p < 1 THEN 0 WHEN part = '' THEN 1
     WHEN instr(substring(s, p), part) = 0 THEN 0 ELSE instr(substring(s, p), part) + p - 1 END`,
 )
 for (const side of ['lpad', 'rpad'])
@@ -181,7 +180,7 @@ function regexpReplace(context: Context): Value {
   if (regex.empty)
     context.source.unsupported('regexp_replace with a pattern that can match nothing', context.at)
   const sql = `regexp_replace(${text.sql}, ${regex.literal}, ${by}, 'g')`
-  return context.make(guardDollar(regex, text.sql, sql), STRING, [text], {
+  return context.make(regex.guarded(text.sql, sql), STRING, [text], {
     raises: regex.dollar,
     uses: 2,
   })
@@ -194,7 +193,7 @@ function regexpExtract(context: Context): Value {
   if (group < 0 || group > regex.groups)
     context.source.type(`The pattern has ${regex.groups} groups, not ${group}`, context.at)
   const sql = `regexp_extract(${text.sql}, ${regex.literal}, ${group})`
-  return context.make(guardDollar(regex, text.sql, sql), STRING, [text], {
+  return context.make(regex.guarded(text.sql, sql), STRING, [text], {
     raises: regex.dollar,
     uses: 2,
   })
@@ -220,9 +219,16 @@ export const STRINGS: FunctionEntry[] = [
     compile: (context) => {
       const separator = context.string(0)
       const parts = context.args.slice(1).map((value) => {
-        if (value.type.kind === 'array')
-          return context.source.unsupported('concat_ws with an array', value.at, 'Use array_join.')
-        return implicit(context.source, value, STRING)
+        if (value.type.kind !== 'array') return implicit(context.source, value, STRING)
+        context.text(0, 'a separator')
+        const texts = cast(context.source, value, { kind: 'array', element: { kind: 'string' } })
+        const kept = `list_filter(${texts.sql}, lambda lf_v: lf_v IS NOT NULL)`
+        return context.make(
+          `CASE WHEN len(${kept}) > 0 THEN array_to_string(${kept}, ${separator.sql}) END`,
+          STRING,
+          [texts],
+          { nullable: true, uses: 2 },
+        )
       })
       const sql = parts.length
         ? `concat_ws(${separator.sql}, ${parts.map((value) => value.sql).join(', ')})`
@@ -273,7 +279,7 @@ export const STRINGS: FunctionEntry[] = [
   test('endswith', 'ends_with'),
   {
     name: 'substring',
-    aliases: ['substr', 'mid'],
+    aliases: ['substr'],
     category,
     signature: 'substring(text, position[, length])',
     description: 'A part of the text; a negative position counts from the end, 0 is 1.',
@@ -372,13 +378,13 @@ export const STRINGS: FunctionEntry[] = [
     compile: (context) => locate(context, context.string(1), context.string(0)),
   },
   {
-    name: 'charindex',
+    name: 'locate',
     category,
-    signature: 'charindex(part, text[, from])',
+    signature: 'locate(part, text[, from]), position(part IN text)',
     description: 'Where the part first stands in the text, at or behind a position; 0 if nowhere.',
     returns: 'int',
     args: [2, 3],
-    aliases: ['locate', 'position'],
+    aliases: ['position'],
     compile: (context) =>
       locate(
         context,
@@ -428,7 +434,9 @@ export const STRINGS: FunctionEntry[] = [
       if (regex.groups > 0)
         context.source.unsupported('split with a group in its pattern', context.at, 'Write (?:…).')
       return context.make(
-        `string_split_regex(${text.sql}, ${regex.literal})`,
+        regex.plain === undefined
+          ? `string_split_regex(${text.sql}, ${regex.literal})`
+          : `string_split(${text.sql}, ${literalDuckdb(regex.plain)})`,
         { kind: 'array', element: { kind: 'string' } },
         [text],
       )
@@ -560,7 +568,10 @@ macro('lf_ascii(s)', "CASE WHEN s = '' THEN 0 ELSE ascii(s) END")
 
 function binary(context: Context, index: number): Value {
   const value = context.arg(index)
-  if (value.type.kind === 'binary') return value
-  const text = context.string(index)
-  return text.type.kind === 'string' ? cast(context.source, text, BINARY) : text
+  if (!['binary', 'string', 'void'].includes(value.type.kind))
+    return context.source.type(
+      `${context.call.name} takes a string, not ${textOf(value.type)}`,
+      value.at,
+    )
+  return cast(context.source, value, BINARY)
 }

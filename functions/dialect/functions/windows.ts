@@ -1,7 +1,7 @@
 // Functions that exist only over windows.
 import type { Aggregate, Context, FunctionEntry } from '../catalogue.ts'
-import { cast, implicit } from '../cast.ts'
-import { DOUBLE, INT, isFloat, type T, wider } from '../types.ts'
+import { implicit } from '../cast.ts'
+import { DOUBLE, INT, isFloat, type T } from '../types.ts'
 
 const category = 'window'
 
@@ -35,9 +35,8 @@ const neighbour = (name: 'lag' | 'lead', description: string): FunctionEntry => 
   aggregate: (context): Aggregate => {
     const offset = context.args.length > 1 ? context.whole(1, 'an offset') : 1
     const given = context.maybe(2)
-    const type = given ? wider(context.arg(0).type, given.type) : context.arg(0).type
-    if (!type) return context.source.type(`${name}: the default has another type`, context.at)
-    const x = cast(context.source, context.arg(0), type)
+    const x = context.arg(0)
+    const type = x.type
     const fallback = given && implicit(context.source, given, type)
     const args = [x.sql, String(offset), ...(fallback ? [fallback.sql] : [])]
     return {
