@@ -143,6 +143,7 @@ export type QueryRequest = {
 }
 
 export type QueryResult = {
+  /** `type` is Spark's text. */
   columns: { name: string; type: string }[]
   /** Values as JSON: bigint, decimal, dates and times are text. */
   rows: unknown[][]

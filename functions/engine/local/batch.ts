@@ -1,10 +1,10 @@
 // A batch inside the child: the DuckDB session, what its steps share, and which function runs a step.
+import { join } from 'node:path'
 import { PRELUDE } from '#dialect/index.ts'
 import { fail } from '#core/errors.ts'
 import type { Plan, PlanStep, RunInput } from '#core/plan.ts'
 import type { EventReport } from '#engine/engine.ts'
 import type { ChildSettings, Outcome } from './protocol.ts'
-import { replayDir } from './layout.ts'
 import { openSources, type Sources } from './sources.ts'
 import { openSession, type StepSession } from './session.ts'
 import { runBronze } from './steps/bronze.ts'
@@ -47,7 +47,8 @@ export async function openBatch(
 ): Promise<Batch> {
   const { root, home, memory_bytes, threads } = settings
   const session = await openSession({ root, memory_bytes, threads, prelude: PRELUDE })
-  const scratch = replay ? replayDir(root, input.batch_id) : null
+  // Among the spill files: it goes with the process.
+  const scratch = replay ? join(session.temp, 'replay') : null
   const raws = plan.steps.filter((step) => step.zone === 'raw')
   const sources = openSources(
     session,

@@ -32,8 +32,3 @@ export function batchDir(root: string, batch_id: string): string {
 export function recordPath(root: string, batch_id: string, step: string): string {
   return join(batchDir(root, batch_id), `${encodeURIComponent(step)}.json`)
 }
-
-/** Where a replay writes; deleted with the run. Below the temp folder, so that a crash leaves nothing for long. */
-export function replayDir(root: string, batch_id: string): string {
-  return join(tempDir(root, 'replay'), encodeURIComponent(batch_id))
-}

@@ -6,6 +6,7 @@ import { MASK } from '#engine/engine.ts'
 import type { QueryRequest, QueryResult } from '#engine/engine.ts'
 import { duckdbScan, readSnapshot } from './delta.ts'
 import { duckdbError } from './duckdb-error.ts'
+import { sparkType } from './extractors/duckdb-types.ts'
 import { tableDir } from './layout.ts'
 import type { ChildSettings } from './protocol.ts'
 import { openSession } from './session.ts'
@@ -47,7 +48,9 @@ export async function openQueries(settings: ChildSettings): Promise<Queries> {
         const rows = read.getRowsJson() as unknown[][]
         const types = read.columnTypes()
         return {
-          columns: read.columnNames().map((name, i) => ({ name, type: String(types[i]) })),
+          columns: read
+            .columnNames()
+            .map((name, i) => ({ name, type: sparkType(String(types[i])) })),
           rows: rows.slice(0, limit),
           truncated: rows.length > limit,
           versions,

@@ -31,6 +31,7 @@ export type Lake = {
       on_failure?: 'stop' | 'continue'
       only?: string[]
       batch_id?: string
+      replay?: boolean
       during?: (report: Report, handle: string) => void
     },
   ): Promise<BatchResult>
@@ -70,7 +71,7 @@ export async function openLake(
     async run(
       steps,
       seq,
-      { max_parallel = 2, on_failure = 'continue', only, batch_id, during } = {},
+      { max_parallel = 2, on_failure = 'continue', only, batch_id, replay, during } = {},
     ) {
       const plan: Plan = {
         format: 1,
@@ -91,6 +92,7 @@ export async function openLake(
         },
         attempt: 1,
         ...(only ? { only } : {}),
+        ...(replay ? { replay } : {}),
       })
       const result: BatchResult = { state: '', steps: {}, reports: [] }
       while (result.state === '') {
