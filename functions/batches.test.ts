@@ -1,0 +1,296 @@
+// A group run for real, over files, through the API: what a client sees of its batch, its tables, its logs; then what goes wrong.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openHome } from './home.ts'
+import type { OpenHome } from './home.ts'
+import type { Answer } from './testing.ts'
+
+let dir: string
+let home: OpenHome
+let group_id: string
+
+const call = async (
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> => {
+  const answer = await home.app.request(`http://localhost${path}`, {
+    method,
+    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  })
+  const text = await answer.text()
+  const json = /application\/(problem\+)?json/.test(answer.headers.get('content-type') ?? '')
+  return { status: answer.status, headers: answer.headers, body: json ? JSON.parse(text) : text }
+}
+
+async function run(headers: Record<string, string> = {}): Promise<Answer['body']> {
+  const started = await call('POST', `/api/groups/${group_id}/run`, {}, headers)
+  expect(started.status, JSON.stringify(started.body)).toBe(202)
+  return ended(started.body.batch_id)
+}
+
+async function ended(id: string): Promise<Answer['body']> {
+  for (;;) {
+    const { body } = await call('GET', `/api/batches/${id}`)
+    if (body.batch.finished_at !== null) return body
+    await wait(50)
+  }
+}
+
+const METADATA = (root: string) => `
+groups:
+  - { name: shop, retries: 0 }
+sources:
+  - { name: shop, kind: files, options: { root: '${root}' } }
+raw_configs:
+  - name: orders
+    source: shop
+    group: shop
+    object: orders-*.csv
+    format: csv
+    read_mode: files
+    columns:
+      - { name: id, type: int }
+      - { name: email, type: string }
+      - { name: amount, type: 'decimal(10,2)' }
+bronze_configs:
+  - { target: bronze.orders, raw: shop.orders }
+silver_configs:
+  - target: silver.orders
+    group: shop
+    from: [bronze.orders]
+    load_type: merge
+    keys: [id]
+    dedupe: true
+    column_policies: [{ column: email, pii: true }]
+gold_configs:
+  - target: gold.turnover
+    group: shop
+    query: select count(*) as orders, sum(amount) as amount from silver.orders
+dq_rules:
+  - { name: amount_there, target: silver.orders, check: not_null, columns: [amount], on_fail: quarantine }
+  - { name: not_too_much, target: silver.orders, check: range, columns: [amount], options: { max: 1000 }, null_passes: true, on_fail: fail }
+`
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'lakeforge shop '))
+  await mkdir(join(dir, 'files'))
+  home = await openHome({ dir: join(dir, 'home'), env: {} })
+  const applied = await call('POST', '/api/apply', {
+    files: [{ name: 'shop.yaml', text: METADATA(join(dir, 'files')) }],
+  })
+  expect(applied.status, JSON.stringify(applied.body)).toBe(200)
+  group_id = (await call('GET', '/api/groups')).body.items[0].id
+}, 60_000)
+afterAll(async () => {
+  await home.close()
+  await rm(dir, { recursive: true, force: true })
+})
+
+describe('a batch', () => {
+  it('takes the files through all zones, and its sheet closes', async () => {
+    await writeFile(
+      join(dir, 'files/orders-1.csv'),
+      'id,email,amount\n1,a@x.example,2.50\n2,b@x.example,\n3,c@x.example,4.00\n3,c@x.example,4.00\n',
+    )
+    const { batch, zones, tables, steps, rules } = await run()
+    expect(batch).toMatchObject({
+      state: 'succeeded',
+      seq: '1',
+      group_name: 'shop',
+      trigger: 'manual',
+      can: ['replay'],
+    })
+    expect(zones.map((each: { zone: string; state: string }) => [each.zone, each.state])).toEqual([
+      ['raw', 'succeeded'],
+      ['bronze', 'succeeded'],
+      ['silver', 'succeeded'],
+      ['gold', 'succeeded'],
+    ])
+    expect(tables).toHaveLength(4)
+    const silver = steps.find((each: { key: string }) => each.key === 'silver:silver.orders')
+    expect(silver).toMatchObject({
+      rows_read: 4,
+      rows_written: 2,
+      rows_quarantined: 1,
+      rows_deduplicated: 1,
+      rows_dropped: 0,
+    })
+    expect(rules.find((each: { name: string }) => each.name === 'amount_there')).toMatchObject({
+      rows_checked: 4,
+      rows_failed: 1,
+      applied: true,
+    })
+  })
+
+  it('shows rows, quarantine, versions and profile of its tables', async () => {
+    const gold = await call('GET', '/api/tables/gold.turnover/preview')
+    expect(gold.body.rows).toEqual([['2', '6.50']])
+    const quarantine = await call('GET', '/api/tables/silver.orders/quarantine')
+    expect(quarantine.body.rows).toHaveLength(1)
+    expect(JSON.stringify(quarantine.body.rows)).toContain('amount_there')
+    expect((await call('GET', '/api/tables/gold.turnover/quarantine')).body.rows).toEqual([])
+    const history = await call('GET', '/api/tables/silver.orders/history')
+    expect(history.body.items).toMatchObject([{ delta_version_after: 0, rows_written: 2 }])
+    const profile = await call('GET', '/api/tables/silver.orders/profile')
+    expect(
+      profile.body.items.find((each: { column: string }) => each.column === 'id'),
+    ).toMatchObject({ rows: 2, nulls: 0 })
+    const all = await call('GET', '/api/tables?zone=silver')
+    expect(all.body.items).toMatchObject([
+      { name: 'silver.orders', group: 'shop', state: 'succeeded' },
+    ])
+    const versions = await call('GET', '/api/tables/silver.orders/preview?version=7')
+    expect(versions.status).toBeGreaterThanOrEqual(400)
+  })
+
+  it('leaves lineage of tables and columns', async () => {
+    const up = await call('GET', '/api/lineage?table=gold.turnover&direction=up')
+    expect(
+      up.body.edges.map(
+        (each: { from_table: string; to_table: string }) => `${each.from_table} > ${each.to_table}`,
+      ),
+    ).toEqual(
+      expect.arrayContaining([
+        'silver.orders > gold.turnover',
+        'bronze.orders > silver.orders',
+        'shop.orders > bronze.orders',
+      ]),
+    )
+    const column = await call('GET', '/api/lineage?table=gold.turnover&column=amount&direction=up')
+    expect(column.body.edges).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          from_table: 'silver.orders',
+          from_column: 'amount',
+          to_column: 'amount',
+        }),
+      ]),
+    )
+  })
+
+  it('is written to every log, as pages, CSV and JSON lines', async () => {
+    for (const log of ['batches', 'zones', 'tables', 'steps', 'rules', 'files', 'events']) {
+      const { status, body } = await call('GET', `/api/logs/${log}?group=shop&limit=2`)
+      expect(status, `${log} ${JSON.stringify(body)}`).toBe(200)
+      expect(body.items.length, log).toBeGreaterThan(0)
+    }
+    expect((await call('GET', '/api/logs/schema-changes')).body.items).toEqual([])
+    expect((await call('GET', '/api/logs/syncs')).body.items).toEqual([])
+    const lines = (
+      await call('GET', '/api/logs/steps', undefined, { accept: 'application/x-ndjson' })
+    ).body
+      .trim()
+      .split('\n')
+    expect(lines.map((line: string) => JSON.parse(line).key)).toContain('silver:silver.orders')
+    const csv = (await call('GET', '/api/logs/files', undefined, { accept: 'text/csv' }))
+      .body as string
+    expect(csv.split('\r\n')[0]).toContain('sha256')
+    const seen: string[] = []
+    let after: string | null = ''
+    while (after !== null) {
+      const page: Answer = await call(
+        'GET',
+        `/api/logs/events?limit=3${after && `&after=${after}`}`,
+      )
+      seen.push(...page.body.items.map((each: { number: string }) => String(each.number)))
+      after = page.body.next
+    }
+    expect(new Set(seen).size).toBe(seen.length)
+    const [step] = (await call('GET', '/api/logs/steps?table=silver.orders')).body.items
+    const said = await call('GET', `/api/logs/steps/${step.id}/lines`)
+    expect(said.body.items.map((each: { text: string }) => each.text).join('\n')).toContain(
+      'succeeded',
+    )
+    const [rule] = (await call('GET', '/api/logs/rules?state=failed')).body.items
+    expect((await call('GET', `/api/logs/rules/${rule.id}/samples`)).body.items).toHaveLength(1)
+  })
+
+  it('tells what happens as a stream that goes on after the last event seen', async () => {
+    const [batch] = (await call('GET', '/api/batches?group=shop&state=succeeded&include=total'))
+      .body.items
+    const whole = (await call('GET', `/api/batches/${batch.id}/events`)).body as string
+    const ids = [...whole.matchAll(/^id: (\d+)$/gm)].map((match) => Number(match[1]))
+    expect(ids).toEqual(ids.map((_, index) => index + 1))
+    expect(whole).toContain('event: end')
+    const rest = (
+      await call('GET', `/api/batches/${batch.id}/events`, undefined, { 'last-event-id': '3' })
+    ).body as string
+    expect([...rest.matchAll(/^id: (\d+)$/gm)].map((match) => Number(match[1]))).toEqual(
+      ids.slice(3),
+    )
+    const plan = await call('GET', `/api/batches/${batch.id}/plan`)
+    expect(plan.body).toMatchObject({ hash: batch.plan_hash, input: { seq: '1' } })
+  })
+
+  it('is one batch however often the same request comes', async () => {
+    const key = { 'idempotency-key': 'again-and-again' }
+    const first = await run(key)
+    const second = await run(key)
+    expect(second.batch.id).toBe(first.batch.id)
+    expect(
+      first.steps.find((each: { key: string }) => each.key === 'silver:silver.orders'),
+    ).toMatchObject({ rows_read: 0, delta_version_after: 0 })
+  })
+
+  it('that fails a rule writes nothing, names the cause, and goes on with a retry after the cause is gone', async () => {
+    await writeFile(join(dir, 'files/orders-2.csv'), 'id,email,amount\n4,d@x.example,5000.00\n')
+    const failed = await run()
+    expect(failed.batch).toMatchObject({ state: 'failed', can: ['retry', 'replay'] })
+    expect(failed.batch.error.message).toMatch(/not_too_much/)
+    const step = (key: string, detail: Answer['body']) =>
+      detail.steps.find((each: { key: string }) => each.key === key)
+    expect(step('gold:gold.turnover', failed)).toMatchObject({
+      state: 'skipped',
+      root_cause: 'silver:silver.orders',
+    })
+    expect((await call('GET', '/api/tables/gold.turnover/preview')).body.rows).toEqual([
+      ['2', '6.50'],
+    ])
+    const preview = await call('POST', `/api/batches/${failed.batch.id}/retry?dry_run=true`)
+    expect(preview.body.steps).toEqual(['silver:silver.orders', 'gold:gold.turnover'])
+    const again = await call('POST', `/api/batches/${failed.batch.id}/retry`)
+    expect(again.status).toBe(202)
+    const still = await ended(failed.batch.id)
+    expect(still.batch).toMatchObject({ state: 'failed', attempt: 2 })
+
+    // The rule is relaxed: a new batch takes the failed one's rows
+    const [rule] = (await call('GET', '/api/dq-rules?target=silver.orders&check=range')).body.items
+    expect(
+      (await call('PATCH', `/api/dq-rules/${rule.id}`, { options: { max: 10000 } })).status,
+    ).toBe(200)
+    const next = await run()
+    expect(next.batch.state).toBe('succeeded')
+    expect((await call('GET', '/api/tables/gold.turnover/preview')).body.rows).toEqual([
+      ['3', '5006.50'],
+    ])
+    expect((await call('POST', `/api/batches/${next.batch.id}/retry`)).body.code).toBe(
+      'nothing_to_retry',
+    )
+    expect((await call('POST', `/api/batches/${next.batch.id}/cancel`)).body.code).toBe(
+      'batch_final',
+    )
+  })
+
+  it('is counted in the metrics, and the doctor finds nothing wrong', async () => {
+    const metrics = await call('GET', '/api/metrics')
+    expect(metrics.body).toMatch(
+      /lakeforge_batches\{group="shop",environment="laptop",state="succeeded"\} 3/,
+    )
+    const { body } = await call('GET', '/api/doctor')
+    expect(body.findings.filter((each: { state: string }) => each.state === 'failed')).toEqual([])
+    expect((await call('GET', '/api/status')).body).toMatchObject({
+      engines: ['local'],
+      running: [],
+    })
+    const spec = await call('GET', '/api/openapi.json')
+    expect(spec.body.openapi).toMatch(/^3\.1/)
+    expect(Object.keys(spec.body.paths).length).toBeGreaterThan(40)
+    expect((await call('GET', '/api/docs')).body).toContain('LakeForge API')
+  })
+})
