@@ -24,7 +24,8 @@ const COLUMNS: PlanColumn[] = Object.entries({
   note: 'string',
 }).map(([name, type]) => ({ name, type, nullable: true }))
 
-const SPREADS = ['scattered', 'clustered'] as const
+/** Changed keys all over the table, or among its newest tenth. */
+const SPREADS = ['scattered', 'recent'] as const
 type Spread = (typeof SPREADS)[number]
 type Who = 'ours' | 'by hand'
 type Measure = { seconds: number; cpu: number; peak_mb: number; files: number; rows: number }
@@ -76,9 +77,11 @@ async function makeTable(root: string, rows: number): Promise<void> {
     await commit(load.dir, { base: null, operation: 'WRITE', adds, columns, timestamp: 1 })
     const changes = rows / 100
     const known = changes * 0.9
+    const every = (step: number, from: number) =>
+      `if(range < ${known}, ${from} + range * ${step}, ${rows} + range)`
     const ids: Record<Spread, string> = {
-      scattered: `if(range < ${known}, range * ${Math.floor(rows / known)}, ${rows} + range)`,
-      clustered: `${rows - known} + range`,
+      scattered: every(Math.floor(rows / known), 0),
+      recent: every(Math.floor(rows / 10 / known), rows - rows / 10),
     }
     for (const spread of SPREADS)
       await sql.run(

@@ -64,12 +64,9 @@ export async function copyRows(
   const rows = await sql.rows(
     `copy (select ${list.join(', ')} from (${select})) to ${literalDuckdb(path)} (${settings.join(', ')})`,
   )
-  const files = newFiles(dir, rows, columns, { always: options.bounded ?? [] })
-  const kept = new Set(files.map((file) => join(resolve(dir), file.path)))
   // A COPY without rows leaves a file without rows.
-  for (const row of rows)
-    if (!kept.has(String(row.filename))) await removeFile(String(row.filename))
-  return files
+  for (const row of rows) if (Number(row.count) === 0) await removeFile(String(row.filename))
+  return newFiles(dir, rows, columns, { always: options.bounded ?? [] })
 }
 
 /** `copyRows` and the content sum of each file in its tag. */
