@@ -167,7 +167,7 @@ const tags = ['logs']
 
 export const logs = new Hono<Env>()
   .get(
-    '/:log{batches|zones|tables|steps|rules|files|schema-changes|events|syncs}',
+    '/:log',
     describeRoute({
       tags,
       summary:
