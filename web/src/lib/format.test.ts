@@ -10,6 +10,7 @@ import {
   percent,
   plural,
   relative,
+  volume,
 } from '#lib/format.ts'
 
 const NOW = Date.parse('2026-11-23T09:41:07.120Z')
@@ -52,6 +53,10 @@ describe('sizes', () => {
     [1_440_000_000, '1.4 GB'],
     [250_000_000, '250 MB'],
   ])('writes %s as %s', (value, text) => expect(bytes(value)).toBe(text))
+})
+
+it('tells bytes where rows are not counted', () => {
+  expect([volume(0, 0), volume(3, 120), volume(0, 13_493_022)]).toEqual(['0', '3', '13.5 MB'])
 })
 
 describe('shares', () => {

@@ -44,6 +44,11 @@ export function bytes(value: number | string | null | undefined): string {
   return `${size.toFixed(digits).replace(/\.0$/, '')} ${units[unit]}`
 }
 
+/** How much went through: rows, or bytes where rows are not counted (files are copied to raw unread). */
+export function volume(rows: number, size: number): string {
+  return rows === 0 && size > 0 ? bytes(size) : count(rows)
+}
+
 /** "0.4 %", "100 %", "< 0.1 %": a share that is not nothing never reads as nothing. */
 export function percent(part: number, whole: number): string {
   if (whole <= 0) return DASH

@@ -19,6 +19,8 @@ export type Node = {
   rows_read: number
   rows_written: number
   rows_rejected: number
+  bytes_read: number
+  bytes_written: number
   attempt: number
   /** The step itself where the row is one: a table with a single step is one row. */
   step: Step | null
@@ -78,6 +80,8 @@ function leaf(step: Step): Node {
     rows_read: step.rows_read,
     rows_written: step.rows_written,
     rows_rejected: step.rows_quarantined + step.rows_dropped,
+    bytes_read: step.bytes_read,
+    bytes_written: step.bytes_written,
     attempt: step.attempt,
     step,
     children: [],
@@ -96,6 +100,8 @@ function parent(id: string, kind: Node['kind'], label: string, zone: Zone, child
     rows_read: 0,
     rows_written: 0,
     rows_rejected: 0,
+    bytes_read: 0,
+    bytes_written: 0,
     attempt: 1,
     step: null,
     children,
@@ -105,6 +111,8 @@ function parent(id: string, kind: Node['kind'], label: string, zone: Zone, child
     node.rows_read += child.rows_read
     node.rows_written += child.rows_written
     node.rows_rejected += child.rows_rejected
+    node.bytes_read += child.bytes_read
+    node.bytes_written += child.bytes_written
     node.attempt = Math.max(node.attempt, child.attempt)
     if (WORKING[child.state]) open = true
     if (child.start === null) continue
