@@ -40,8 +40,10 @@ export class LiveBatch {
   /** Opens the stream; the answer closes it for good. */
   start(): () => void {
     const onvisibility = () => {
-      if (document.hidden) this.#abort?.abort()
-      else if (!this.#abort && this.mode !== 'ended') void this.#loop()
+      if (document.hidden) {
+        this.#abort?.abort()
+        this.#abort = null
+      } else if (!this.#abort && this.mode !== 'ended') void this.#loop()
     }
     document.addEventListener('visibilitychange', onvisibility)
     if (!document.hidden) void this.#loop()
