@@ -1,5 +1,9 @@
 // The server as a process: what it listens on, whom it lets in, what it serves, how it stops.
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -82,6 +86,27 @@ describe('the server', () => {
       code: 'bind_refused',
     })
   })
+
+  it('listens where Databricks Apps say, and ends cleanly, also when the same signal comes by two ways', async () => {
+    const free = createServer().listen(0, '127.0.0.1')
+    await once(free, 'listening')
+    const { port } = free.address() as AddressInfo
+    await new Promise((resolve) => free.close(resolve))
+    const home = join(dir, 'asked')
+    const { PORT: _port, DATABASE_URL: _url, ...env } = process.env
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'node.ts')], {
+      env: { ...env, LAKEFORGE_HOME: home, DATABRICKS_APP_PORT: String(port) },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const ended = once(child, 'exit')
+    let said = ''
+    child.stdout.on('data', (data: Buffer) => (said += data.toString()))
+    await expect.poll(() => said, { timeout: 60_000 }).toContain(`http://127.0.0.1:${port}`)
+    child.kill('SIGTERM')
+    child.kill('SIGINT')
+    expect(await ended).toEqual([0, null])
+    await expect(access(join(home, 'owner.json'))).rejects.toThrow()
+  }, 90_000)
 
   it('lets only tokens in where it is told so, each with its role', async () => {
     const guarded = await startServer({

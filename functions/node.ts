@@ -15,7 +15,8 @@ export type Server = { url: string; home: string; close(): Promise<void> }
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
 
 /**
- * Starts the server: HOST (127.0.0.1), PORT (8787; 0 takes a free one), LAKEFORGE_AUTH (local, token).
+ * Starts the server: HOST (127.0.0.1), PORT (8787; 0 takes a free one; Databricks Apps say it in DATABRICKS_APP_PORT),
+ * LAKEFORGE_AUTH (local, token).
  * @throws bind_refused for a host that is not loopback without authentication; home_in_use
  */
 export async function startServer(
@@ -23,7 +24,7 @@ export async function startServer(
 ): Promise<Server> {
   const env = options.env ?? process.env
   const host = options.host ?? env.HOST ?? '127.0.0.1'
-  const port = options.port ?? Number(env.PORT ?? 8787)
+  const port = options.port ?? Number(env.PORT || env.DATABRICKS_APP_PORT || 8787)
   const mode = env.LAKEFORGE_AUTH || 'local'
   if (mode !== 'local' && mode !== 'token') fail('auth_unknown', { mode })
   if (mode === 'local' && !LOOPBACK.test(host)) fail('bind_refused', { host })
@@ -91,19 +92,34 @@ async function addScreens(site: Hono, build: string): Promise<void> {
   site.get('*', (c) => c.html(page, 200, { 'cache-control': 'no-cache' }))
 }
 
+/** A terminal and npm, or a supervisor and the launcher, both pass on the same signal: within this time two are one. */
+const ONE_SIGNAL_MS = 1000
+
+/**
+ * Resolves when somebody asks this process to end (Ctrl-C, SIGTERM). Who asks again is not kept waiting: the process ends at once,
+ * since all that matters is durable.
+ */
+export function askedToEnd(): Promise<void> {
+  return new Promise((resolve) => {
+    let asked_at = 0
+    const heard = () => {
+      if (asked_at > 0 && performance.now() - asked_at > ONE_SIGNAL_MS) process.exit(130)
+      asked_at ||= performance.now()
+      resolve()
+    }
+    process.on('SIGINT', heard)
+    process.on('SIGTERM', heard)
+  })
+}
+
 if (import.meta.main) {
   try {
+    const asked = askedToEnd()
     const server = await startServer()
     console.log(`LakeForge ${server.url}  (home ${server.home})`)
-    let stopping = false
-    const stop = () => {
-      // The second time somebody asks, nothing is waited for: all that matters is durable
-      if (stopping) process.exit(130)
-      stopping = true
-      void server.close().then(() => process.exit(0))
-    }
-    process.on('SIGINT', stop)
-    process.on('SIGTERM', stop)
+    await asked
+    await server.close()
+    process.exit(0)
   } catch (error) {
     if (!(error instanceof LakeForgeError)) throw error
     console.error(`${error.message} ${error.hint}`)
