@@ -277,10 +277,29 @@ describe('a batch', () => {
     )
   })
 
+  it('is repeated beside its tables by a replay, which finds the same and changes nothing', async () => {
+    const [first] = (await call('GET', '/api/logs/batches?group=shop&state=succeeded&sort=time'))
+      .body.items
+    const before = (await call('GET', '/api/tables/silver.orders/history')).body.items
+    const asked = await call('POST', `/api/batches/${first.batch_id}/replay`)
+    expect(asked.status, JSON.stringify(asked.body)).toBe(202)
+    const replay = await ended(asked.body.batch_id)
+    expect(replay.batch.error).toBeNull()
+    expect(replay.batch).toMatchObject({
+      state: 'succeeded',
+      trigger: 'replay',
+      replay_of: first.batch_id,
+    })
+    expect((await call('GET', '/api/tables/silver.orders/history')).body.items).toEqual(before)
+    expect((await run()).batch.state).toBe('succeeded')
+    const again = await call('POST', `/api/batches/${replay.batch.id}/replay`)
+    expect(again.body.code).toBe('nothing_to_replay')
+  })
+
   it('is counted in the metrics, and the doctor finds nothing wrong', async () => {
     const metrics = await call('GET', '/api/metrics')
     expect(metrics.body).toMatch(
-      /lakeforge_batches\{group="shop",environment="laptop",state="succeeded"\} 3/,
+      /lakeforge_batches\{group="shop",environment="laptop",state="succeeded"\} 5/,
     )
     const { body } = await call('GET', '/api/doctor')
     expect(body.findings.filter((each: { state: string }) => each.state === 'failed')).toEqual([])

@@ -89,6 +89,8 @@ async function addScreens(site: Hono, build: string): Promise<void> {
         ),
     }),
   )
+  // A file of a former build is gone, not the start page: a stale tab must notice
+  site.get('/_app/*', (c) => c.notFound())
   site.get('*', (c) => c.html(page, 200, { 'cache-control': 'no-cache' }))
 }
 

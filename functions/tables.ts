@@ -52,7 +52,10 @@ export const tables = new Hono<Env>()
         limit 1
       ) own on true
       left join config.source_group g on g.id = own.group_id
-      left join lateral (select * from logging.step_run where name = t.name order by id desc limit 1) s on true
+      left join lateral (
+          select r.* from logging.step_run r join logging.batch_run b on b.id = r.batch_id
+          where r.name = t.name and b.replay_of is null order by r.id desc limit 1
+        ) s on true
       where ${cursor === null ? sql`true` : sql`t.name > ${cursor[0]!}`}
         ${zone ? sql`and t.zone = ${zone}` : sql``}
         ${q ? sql`and t.name like ${`%${q.replace(/[\\%_]/g, '\\$&')}%`}` : sql``}
@@ -100,6 +103,7 @@ export const tables = new Hono<Env>()
       from logging.step_run s join logging.batch_run b on b.id = s.batch_id
       where s.name = ${tableName(c)}
         and b.environment = ${await environmentName(sql, environment)}
+        and b.replay_of is null
         and s.delta_version_after is distinct from s.delta_version_before
         and s.finished_at is not null
         ${cursor === null ? sql`` : sql`and s.id < ${cursor[0]!}::uuid`}

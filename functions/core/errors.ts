@@ -366,6 +366,12 @@ export const ERRORS = {
     message: 'There is no {kind} "{name}".',
     hint: 'Check the spelling; the list shows what there is.',
   },
+  nothing_to_replay: {
+    status: 409,
+    retry: false,
+    message: 'No step of the batch succeeded, or it is a replay itself.',
+    hint: 'Replay a batch that wrote something.',
+  },
   nothing_to_retry: {
     status: 409,
     retry: false,

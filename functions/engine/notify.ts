@@ -135,12 +135,12 @@ export async function notifyEnd(
       (
         select e.state from logging.batch_run e
         where e.group_id = b.group_id and e.environment_id = b.environment_id and e.seq < b.seq
-          and e.state in ('succeeded', 'failed')
+          and e.replay_of is null and e.state in ('succeeded', 'failed')
         order by e.seq desc limit 1
       ) as before
     from logging.batch_run b
     join config.source_group g on g.id = b.group_id
-    where b.id = ${batch_id}
+    where b.id = ${batch_id} and b.replay_of is null
   `
   if (!batch) return
   // A retry that succeeds heals its own failure

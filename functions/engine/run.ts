@@ -119,6 +119,46 @@ export async function cancelBatch(sql: Sql, id: string, actor: string): Promise<
   })
 }
 
+/**
+ * Makes a batch that repeats the succeeded steps of a finished one beside its tables and compares: nothing that is there changes.
+ * It reads the stored plan and run input of the other; a step that comes out differently fails with replay_differs.
+ * @throws not_found, batch_not_final, nothing_to_replay
+ */
+export async function createReplay(tx: Tx, of: string, actor: string): Promise<string> {
+  const batch = await lockBatch(tx, of)
+  if (batch.finished_at === null) fail('batch_not_final', { state: batch.state })
+  const id = uuidv7()
+  const [made] = await tx`
+    insert into logging.batch_run
+      (id, group_id, group_name, environment_id, environment, seq, engine, trigger, plan_hash, metadata_version, replay_of, requested_by)
+    select ${id}, group_id, group_name, environment_id, environment, logging.next_seq(group_id, environment_id), engine, 'replay',
+      plan_hash, metadata_version, id, ${actor}
+    from logging.batch_run b
+    where id = ${of} and trigger <> 'replay'
+      and exists (select from logging.step_run where batch_id = b.id and state = 'succeeded')
+    returning id
+  `
+  if (!made) fail('nothing_to_replay')
+  const steps = await tx<
+    { key: string; zone: string; name: string; config_id: string; depends_on: string[] }[]
+  >`
+    select key, zone, name, config_id, depends_on from logging.step_run
+    where batch_id = ${of} and state = 'succeeded' order by id
+  `
+  for (let from = 0; from < steps.length; from += 1000)
+    await tx`
+      insert into logging.step_run ${tx(
+        steps.slice(from, from + 1000).map((step) => ({
+          id: uuidv7(),
+          batch_id: id,
+          group_id: batch.group_id,
+          ...step,
+        })),
+      )}
+    `
+  return id
+}
+
 /** What a retry would run: the failed, skipped and cancelled steps, in the order of the plan. */
 export async function retryPreview(db: Db, id: string): Promise<{ key: string; state: string }[]> {
   return db<{ key: string; state: string }[]>`
@@ -165,11 +205,12 @@ type BatchRow = {
   plan_hash: string
   handle: string | null
   finished_at: Date | null
+  replay_of: string | null
 }
 
 async function lockBatch(tx: Tx, id: string): Promise<BatchRow> {
   const [batch] = await tx<BatchRow[]>`
-    select id, group_id, group_name, environment_id, environment, seq::text, state, attempt, plan_hash, handle, finished_at
+    select id, group_id, group_name, environment_id, environment, seq::text, state, attempt, plan_hash, handle, finished_at, replay_of
     from logging.batch_run where id = ${id} for update
   `
   return batch ?? fail('not_found', { kind: 'batch', name: id })
@@ -192,10 +233,10 @@ export async function driveBatch(
   const around = options.around ?? plainly
   const [row] = await sql<(BatchRow & { plan: Plan; input: RunInput | null })[]>`
     select b.id, b.group_id, b.group_name, b.environment_id, b.environment, b.seq::text, b.state, b.attempt,
-      b.plan_hash, b.handle, b.finished_at, p.plan, i.input
+      b.plan_hash, b.handle, b.finished_at, b.replay_of, p.plan, i.input
     from logging.batch_run b
     join config.plan p on p.hash = b.plan_hash
-    left join logging.run_input i on i.batch_id = b.id
+    left join logging.run_input i on i.batch_id = coalesce(b.replay_of, b.id)
     where b.id = ${id}
   `
   const batch = row ?? fail('not_found', { kind: 'batch', name: id })
@@ -229,6 +270,7 @@ export async function driveBatch(
       input,
       only: open.map((step) => step.key),
       attempt: batch.attempt,
+      ...(batch.replay_of !== null && { replay: true }),
     })
     await sql`update logging.batch_run set handle = ${handle} where id = ${id}`
     await follow(sql, engine, handle, batch, batch.plan, around, options.signal)
@@ -318,6 +360,7 @@ async function writeInput(sql: Sql, batch: BatchRow, plan: Plan): Promise<RunInp
     join logging.batch_run b on b.id = s.batch_id
     where s.group_id = ${batch.group_id}
       and b.environment_id = ${batch.environment_id}
+      and b.replay_of is null
       and s.zone = 'raw'
       and s.state = 'succeeded'
       and s.watermark_to is not null
@@ -417,6 +460,8 @@ async function applyStep(tx: Tx, batch: BatchRow, plan: Plan, report: StepReport
   const reason =
     report.state === 'skipped' && report.root_cause ? `because of ${report.root_cause}` : null
   await tx`select logging.set_step_state(${batch.id}, ${report.step}, ${report.state}, ${report.attempt}, ${reason}, ${report.at})`
+  // A replay says nothing new of files, columns and lineage
+  if (batch.replay_of !== null) return
   await recordFacts(tx, batch, step, report)
   const planStep = plan.steps.find((each) => each.key === report.step)
   if (report.state === 'succeeded' && planStep) await recordLineage(tx, batch, planStep)
