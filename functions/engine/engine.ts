@@ -1,6 +1,6 @@
 // The seam between the metadata and what runs it. An engine gets a plan and a run input, and answers with reports; it never
 // writes run state: run.ts does, from the reports.
-import type { Plan, RunInput } from '#core/plan.ts'
+import type { Plan, PlanStep, RunInput } from '#core/plan.ts'
 
 /** The counts of DESIGN's log schema. Each is counted on its own, never by subtraction; absent means zero. */
 export const COUNTS = [
@@ -153,6 +153,14 @@ export type QueryResult = {
   versions: Record<string, number>
 }
 
+/** A table that was taken back; `to_version` null: to before its first commit. `version` is that of the restoring commit. */
+export type RestoredTable = {
+  table: string
+  from_version: number
+  to_version: number | null
+  version: number
+}
+
 export type Engine = {
   name: 'local' | 'spark' | 'databricks'
   can: {
@@ -180,5 +188,14 @@ export type Engine = {
    * @throws table_missing, sql_failed, query_timeout, …
    */
   query(request: QueryRequest): Promise<QueryResult>
+  /**
+   * Takes all tables that `steps` write back to before batch `seq`, so that it and every later batch can be started again, in
+   * order, with their own plans and run inputs. No batch of these tables may run meanwhile. Only where `can.query`.
+   */
+  restore(request: {
+    environment: string
+    steps: PlanStep[]
+    seq: string
+  }): Promise<RestoredTable[]>
   close(): Promise<void>
 }

@@ -7,6 +7,7 @@ import type { Engine } from '#engine/engine.ts'
 import { tempDir } from './layout.ts'
 import { createMemoryPool } from './memory.ts'
 import { createQueryRunner, type QueryRunner } from './query-runner.ts'
+import { restoreTables } from './restore.ts'
 import { type LocalRun, parseHandle, startRun } from './run.ts'
 
 export type LocalEngineOptions = {
@@ -102,6 +103,7 @@ export function openLocalEngine(options: LocalEngineOptions): Engine {
       }
       return await runner.run(request)
     },
+    restore: ({ environment, steps, seq }) => restoreTables(rootOf(environment), steps, seq),
     async close() {
       closed = true
       for (const runner of runners.values()) runner.close()

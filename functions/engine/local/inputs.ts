@@ -38,14 +38,14 @@ export async function openInputs(
   target: Target,
   incremental: boolean,
 ): Promise<Inputs> {
-  const { root, input, session } = context
+  const { root, session } = context
   const { connection } = session
-  const recorded = (await readRecord(root, input.batch_id, step.key))?.inputs
+  const recorded = await recordedVersions(context, step, target)
   const inputs: Inputs = { versions: {}, bytes_read: 0, fresh: true, references: new Map() }
   const driving = incremental && step.zone === 'silver' ? step.from[0] : undefined
   for (const { table, columns, external } of step.inputs) {
     const dir = tableDir(root, table)
-    const wanted = recorded?.[table]
+    const wanted = recorded[table]
     const snapshot =
       wanted === NOTHING
         ? null
@@ -57,14 +57,33 @@ export async function openInputs(
     inputs.versions[table] = snapshot?.version ?? NOTHING
     let files = snapshot?.files ?? []
     if (table === driving) {
-      files = await newRows(target, table, snapshot)
+      files = await newRows(target, table, snapshot, connection)
       inputs.fresh = files.length > 0
     }
     inputs.bytes_read += files.reduce((sum, file) => sum + file.size, 0)
     await session.view(table, view(columns, snapshot, files))
   }
-  inputs.references = await openReferences(context, step, inputs.versions)
+  inputs.references = await openReferences(context, step, target, inputs.versions)
   return inputs
+}
+
+/** The versions that an earlier attempt of this batch has fixed; empty when none has. */
+async function recordedVersions(
+  { root, input }: StepContext,
+  step: TableStep,
+  target: Target,
+): Promise<Record<string, number>> {
+  if (target.compare !== null) return target.compare.note.inputs
+  const record = await readRecord(root, input.batch_id, step.key)
+  if (record === null) return {}
+  if (record.app_id === target.app_id) return record.inputs
+  // The table was restored since, and those that it reads with it. Other groups' tables still stand as the batch saw them.
+  const external = step.zone === 'bronze' ? [] : step.inputs.filter((found) => found.external)
+  return Object.fromEntries(
+    external.flatMap(({ table }) =>
+      record.inputs[table] === undefined ? [] : [[table, record.inputs[table]]],
+    ),
+  )
 }
 
 /** Files that brought rows since the last commit of this step and are still part of the table. */
@@ -72,6 +91,7 @@ async function newRows(
   target: Target,
   table: string,
   snapshot: Snapshot | null,
+  connection: StepContext['session']['connection'],
 ): Promise<DeltaFile[]> {
   if (snapshot === null) return []
   if (target.last_seq < 0) return snapshot.files
@@ -85,8 +105,13 @@ async function newRows(
       consumed,
       target: target.table,
     })
-  const { files } = await filesAddedBetween(snapshot.dir, consumed, snapshot.version)
+  const { files, removed } = await filesAddedBetween(snapshot.dir, consumed, snapshot.version)
   const brought = new Set(files.map((file) => file.path))
+  // A restore brings back files whose rows were taken long ago.
+  const former = removed
+    ? await readSnapshot(snapshot.dir, { version: consumed, connection })
+    : null
+  for (const file of former?.files ?? []) brought.delete(file.path)
   return snapshot.files.filter((file) => brought.has(file.path))
 }
 
@@ -115,17 +140,18 @@ function view(
 export async function openReferences(
   context: StepContext,
   step: TableStep,
+  target: Target,
   versions: Record<string, number>,
 ): Promise<Map<string, string>> {
-  const { root, input, session } = context
+  const { root, session } = context
   const found = new Map<string, string>()
   const tables = step.rules
     .filter((rule) => rule.check === 'referential')
     .map((rule) => String(rule.options.table))
   if (tables.length === 0) return found
-  const recorded = (await readRecord(root, input.batch_id, step.key))?.inputs
+  const recorded = await recordedVersions(context, step, target)
   for (const table of new Set(tables)) {
-    const version = recorded?.[table] ?? versions[table] ?? null
+    const version = recorded[table] ?? versions[table] ?? null
     if (version === NOTHING) continue
     const dir = tableDir(root, table)
     const snapshot = await readSnapshot(dir, { version, connection: session.connection })

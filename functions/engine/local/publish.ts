@@ -9,7 +9,7 @@ import { checkpointIfDue, commit, type DeltaFile, readSnapshot } from './delta.t
 import { duckdbError, stepError } from './duckdb-error.ts'
 import { profileFiles } from './profile.ts'
 import { emptyOutcome, type Outcome } from './protocol.ts'
-import { quarantineColumns } from './quarantine.ts'
+import { OWNER_TAG, quarantineColumns, SEQ_TAG } from './quarantine.ts'
 import { writeRecord } from './record.ts'
 import type { CommitNote, TableStep, Target } from './target.ts'
 
@@ -31,10 +31,6 @@ export type Ready = {
   properties: Record<string, string>
   operation: string
 }
-
-/** Tags of the files of a quarantine: whose they are, so that those of an attempt that never came further can be found. */
-const OWNER_TAG = 'lakeforge.app_id'
-const SEQ_TAG = 'lakeforge.seq'
 
 /**
  * Commits a step's result and reports it. A crash anywhere leaves the batch repeatable: the next attempt finds what is there.
@@ -81,6 +77,7 @@ export async function publish(
     format: 1,
     step: step.key,
     plan_hash: input.plan_hash,
+    app_id: target.app_id,
     inputs: ready.inputs,
     profiles,
     samples: Object.fromEntries(ready.rules.map((rule) => [rule.rule_id, rule.samples])),

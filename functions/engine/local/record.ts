@@ -9,6 +9,8 @@ export type StepRecord = {
   format: 1
   step: string
   plan_hash: string
+  /** Under which name the table counts batches: a restored table counts under another, and its batches read anew. */
+  app_id: string
   /** Table -> version that this batch's step reads, in every attempt. */
   inputs: Record<string, number>
   profiles: ColumnProfile[]

@@ -32,6 +32,8 @@ export type CommitNote = {
   content_hash: string | null
   hash_approximate: boolean
   warnings: string[]
+  /** Said again under the next epoch, by a restore: no rows came with this commit. */
+  carried?: true
 }
 
 export type Target = {
@@ -90,8 +92,10 @@ async function openFormer(context: StepContext, step: TableStep, scratch: string
   // Batches before a restore count under the epoch of their time.
   let own: Target['compare'] = null
   let epoch = Number(latest?.properties[EPOCH] ?? 0)
-  for (; epoch >= 0 && own === null; epoch--)
-    own = await findNote(dir, `${step.config_id}/${epoch}`, seq)
+  for (; epoch >= 0 && own === null; epoch--) {
+    const found = await findNote(dir, `${step.config_id}/${epoch}`, seq)
+    if (!found?.note.carried) own = found
+  }
   const app_id = `${step.config_id}/${epoch + 1}`
   const version = (own?.version ?? 0) - 1
   const snapshot = version < 0 ? null : await readSnapshot(dir, { version, connection })

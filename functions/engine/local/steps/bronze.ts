@@ -108,7 +108,7 @@ async function load(
     has_sequence: false,
     sequence_type: null,
     sequence_column: null,
-    references: await openReferences(context, step, inputs),
+    references: await openReferences(context, step, target, inputs),
     inputs,
     manifests: manifests.map((manifest) => manifest.seq),
     schema_changes: schema.changes,
