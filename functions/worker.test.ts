@@ -313,9 +313,11 @@ describe.skipIf(!ON_SERVER)(title, () => {
 
   it('serves the screens, and the start page for each path of the app', async () => {
     expect(await (await worker.fetch('/theme.js')).text()).toBe('/* theme */')
+    expect(await (await worker.fetch('/theme.js.gz')).text()).not.toBe('packed')
     for (const path of ['/', '/batches/some-id', '/nothing/here']) {
       const page = await worker.fetch(path, { headers: { 'sec-fetch-mode': 'navigate' } })
       expect(page.status, path).toBe(200)
+      expect(page.headers.get('x-frame-options'), path).toBe('DENY')
       expect(await page.text(), path).toContain('<title>LakeForge</title>')
     }
   })

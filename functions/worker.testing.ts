@@ -1,7 +1,7 @@
 // The Worker as it would be deployed: built by wrangler from wrangler.toml, and run by its runtime on this machine.
 // Nothing of it reaches the network.
 import { execFile, spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,7 +23,7 @@ export type BuiltWorker = {
   dir: string
   /** wrangler.toml of the project with the folders of this build. */
   config: string
-  /** The assets: a start page and one script. */
+  /** The assets: a start page, one script, and how they are served. */
   assets: string
   script: string
   gzip_bytes: number
@@ -37,6 +37,9 @@ export async function buildWorker(options: { dialect?: boolean } = {}): Promise<
   await mkdir(assets)
   await writeFile(join(assets, 'index.html'), '<!doctype html><title>LakeForge</title>')
   await writeFile(join(assets, 'theme.js'), '/* theme */')
+  await writeFile(join(assets, 'theme.js.gz'), 'packed')
+  for (const name of ['_headers', '.assetsignore'])
+    await copyFile(join(TOP, 'web/static', name), join(assets, name))
   const path = (text: string) => JSON.stringify(text)
   let text = (await readFile(join(TOP, 'wrangler.toml'), 'utf8'))
     .replace('"functions/worker.ts"', path(join(TOP, 'functions/worker.ts')))
