@@ -71,6 +71,8 @@ export type Aggregate = {
   ordered?: boolean
   /** DuckDB's function takes no frame where Spark's has a fixed one. */
   frameless?: boolean
+  /** It has taken IGNORE NULLS into account. */
+  nulls?: boolean
   /** DISTINCT makes no sense or isn't supported. */
   noDistinct?: boolean
 }

@@ -432,7 +432,8 @@ function finish(expr: Call, parts: Aggregate, env: Env, over: string): Value {
   const { source } = env
   if (expr.distinct && (parts.noDistinct || over))
     source.unsupported(`${expr.name} with DISTINCT${over ? ' and OVER' : ''}`, expr.at)
-  if (expr.nulls) source.unsupported(`${expr.name} with ${expr.nulls} NULLS`, expr.at)
+  if (expr.nulls && !parts.nulls)
+    source.unsupported(`${expr.name} with ${expr.nulls} NULLS`, expr.at)
   let filter = ''
   const used = [...parts.parts]
   if (expr.filter) {

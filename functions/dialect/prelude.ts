@@ -220,6 +220,10 @@ macro(
   'lf_point(x, s, one)',
   "CASE WHEN x < 0 THEN '-' ELSE '' END || CAST(abs(x) // one AS VARCHAR) || '.' || lpad(CAST(abs(x) % one AS VARCHAR), s, '0')",
 )
+macro(
+  'lf_38_digits(x)',
+  `CASE WHEN length(translate(CAST(x AS VARCHAR), '-.', '')) > 38 THEN ${raise('ARITHMETIC_OVERFLOW')} ELSE x END`,
+)
 macro('lf_pmod(a, b)', 'CASE WHEN a % b < 0 THEN ((a % b) + b) % b ELSE a % b END')
 macro('lf_seconds(t)', 'lf_floor_div(epoch_us(t), 1000000)')
 

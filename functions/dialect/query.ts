@@ -11,7 +11,7 @@ import { compileSources, generator, type From } from './from.ts'
 import { lookup } from './functions.ts'
 import { place } from './lexer.ts'
 import { resolve, type Scope, type ScopeColumn } from './scope.ts'
-import { BOOLEAN, duck, textOf, wider, type T } from './types.ts'
+import { BOOLEAN, duck, textOf, unsigned, wider, type T } from './types.ts'
 import { merge, type Origin, type Source, type Value } from './value.ts'
 
 /** A table that a query may read. `name` is `schema.table` as metadata says it. */
@@ -116,7 +116,8 @@ function setOperation(body: SetOperation, env: QueryEnv): Compiled {
         at: column.at,
       })
       const type = columns[i]!.type
-      const sql = type.kind === 'void' ? 'NULL' : cast(source, value, type).sql
+      const typed = type.kind === 'void' ? 'NULL' : cast(source, value, type).sql
+      const sql = body.op === 'UNION' && body.all ? typed : unsigned(typed, type)
       return `${sql} AS ${quoteDuckdb(outName(columns[i]!, i))}`
     })
     const names = compiled.columns.map((_, i) => `c${i}`).join(', ')
@@ -160,7 +161,7 @@ function outputIndex(expr: Expr, columns: { name?: string }[]): number | undefin
 
 // ---- select ----
 
-type Item = { expr: Expr; name?: string; at: number; value?: Value }
+type Item = { expr: Expr; name?: string; at: number }
 
 function compileSelect(select: Select, order: SortItem[], env: QueryEnv): Compiled {
   const { source } = env
@@ -214,7 +215,7 @@ function compileSelect(select: Select, order: SortItem[], env: QueryEnv): Compil
     scope: { ...level.env.scope, aliases },
   }
   const outs = items.map((item, i): Out & { value: Value } => {
-    const value = item.value ?? compile(item.expr, itemEnv)
+    const value = compile(item.expr, itemEnv)
     if (value.unordered)
       source.unsupported(
         'A list whose order is undefined',
@@ -236,7 +237,8 @@ function compileSelect(select: Select, order: SortItem[], env: QueryEnv): Compil
     }
   })
   const list = outs.map((out, i) => {
-    const sql = out.type.kind === 'void' ? 'NULL' : `CAST(${out.value.sql} AS ${duck(out.type)})`
+    const plain = select.distinct ? unsigned(out.value.sql, out.type) : out.value.sql
+    const sql = out.type.kind === 'void' ? 'NULL' : `CAST(${plain} AS ${duck(out.type)})`
     return `${sql} AS ${quoteDuckdb(outName(out, i))}`
   })
 
@@ -380,7 +382,7 @@ function grouped(
     const id = canonical(expr, inner)
     if (keys.has(id)) return
     const name = `k${keys.size}`
-    inside.push(`${value.sql} AS ${name}`)
+    inside.push(`${unsigned(value.sql, value.type)} AS ${name}`)
     keys.set(id, {
       ...value,
       sql: `${alias}.${name}`,
@@ -516,6 +518,17 @@ export function distinctNames(source: Source, columns: Out[]): void {
   })
 }
 
+/** Few types are on many columns; their text is parsed once. */
+const types = new Map<string, SparkType>()
+function columnType(text: string): SparkType {
+  const known = types.get(text)
+  if (known) return known
+  if (types.size > 1000) types.clear()
+  const type = parseType(text)
+  types.set(text, type)
+  return type
+}
+
 /** A relation's columns as a scope sees them. */
 export function relationColumns(
   source: Source,
@@ -526,7 +539,7 @@ export function relationColumns(
 ): ScopeColumn[] {
   return relation.columns.map((column) => {
     const origin = { table: relation.name, column: column.name }
-    const type: SparkType = parseType(column.type)
+    const type = columnType(column.type)
     return {
       name: column.name,
       qualifiers,

@@ -55,10 +55,10 @@ function find(source: Source, scope: Scope, parts: string[], at: number): Value 
   for (const depth of [2, 1, 0]) {
     if (parts.length <= depth) continue
     const name = lower[depth]!
-    const pool = depth === 0 ? scope.columns : [...scope.columns, ...scope.hidden]
+    const visible = named(scope.columns, name)
+    const pool = depth === 0 ? visible : [...visible, ...named(scope.hidden, name)]
     const matches = pool.filter(
       (column) =>
-        column.name.toLowerCase() === name &&
         column.qualifiers.length >= depth &&
         column.qualifiers
           .slice(column.qualifiers.length - depth)
@@ -74,6 +74,17 @@ function find(source: Source, scope: Scope, parts: string[], at: number): Value 
   }
   const alias = scope.aliases?.get(lower[0]!)
   return alias && fields(source, alias, parts.slice(1), at)
+}
+
+/** Columns by lower-case name, made once for each list: tables may have thousands, and each is looked for. */
+const indexes = new WeakMap<ScopeColumn[], Map<string, ScopeColumn[]>>()
+function named(columns: ScopeColumn[], name: string): ScopeColumn[] {
+  let index = indexes.get(columns)
+  if (!index) {
+    index = Map.groupBy(columns, (column) => column.name.toLowerCase())
+    indexes.set(columns, index)
+  }
+  return index.get(name) ?? []
 }
 
 /** The struct fields along a path. @throws column_unknown */

@@ -150,3 +150,6 @@ export function wider(a: T, b: T, strings = true): T | undefined {
   }
   return strings ? promoteString(a, b) : undefined
 }
+
+/** Where Spark compares whole rows (DISTINCT, GROUP BY, set operations) it turns -0.0 into 0.0; DuckDB keeps either. */
+export const unsigned = (sql: string, type: T): string => (isFloat(type) ? `(${sql} + 0)` : sql)

@@ -10,6 +10,7 @@ import {
   BOOLEAN,
   DOUBLE,
   duck,
+  isFloat,
   isIntegral,
   isNested,
   textOf,
@@ -38,7 +39,13 @@ function sum(context: Context): Aggregate {
   const base = { nullable: true, parts: [x], raises: true }
   if (x.type.kind === 'decimal') {
     const type = adjusted(Math.min(38, x.type.precision + 10), x.type.scale)
-    return { ...base, type, build: (agg) => `CAST(${agg('sum', [x.sql])} AS ${duck(type)})` }
+    // DuckDB lets a sum grow beyond 38 digits; below that the cast finds out.
+    const check = type.precision === 38 ? 'lf_38_digits' : ''
+    return {
+      ...base,
+      type,
+      build: (agg) => `CAST(${check}(${agg('sum', [x.sql])}) AS ${duck(type)})`,
+    }
   }
   if (isIntegral(x.type))
     return { ...base, type: BIGINT, build: (agg) => `CAST(${agg('sum', [x.sql])} AS BIGINT)` }
@@ -164,7 +171,8 @@ const collect = (name: 'collect_list' | 'collect_set', aliases: string[]): Funct
   aggregate: (context) => {
     const x = context.arg(0)
     if (x.type.kind === 'void') context.source.unsupported(`${name} of NULL`, context.at)
-    if (name === 'collect_set' && isNested(x.type))
+    // Spark keeps 0.0 and -0.0 apart here.
+    if (name === 'collect_set' && (isNested(x.type) || isFloat(x.type)))
       context.source.unsupported(`${name} of ${textOf(x.type)}`, context.at)
     const distinct = name === 'collect_set' ? 'DISTINCT ' : ''
     return {

@@ -71,6 +71,7 @@ const edge = (name: 'first_value' | 'last_value', aliases: string[]): FunctionEn
       nullable: true,
       parts: [x],
       ordered: true,
+      nulls: true,
       noDistinct: true,
       build: (agg) => agg(name, [`${x.sql}${ignore}`]),
     }
