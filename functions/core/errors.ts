@@ -553,11 +553,29 @@ export const ERRORS = {
     message: '{rows} rows of "{table}" have no value in their sequence.',
     hint: 'Send them away with a not_null rule on the sequence_by column.',
   },
+  source_cursor_invalid: {
+    status: 422,
+    retry: false,
+    message: 'The cursor "{column}" can not be used: {reason}.',
+    hint: 'Choose another cursor column, or leave the lag out.',
+  },
+  source_denied: {
+    status: 422,
+    retry: false,
+    message: 'Source "{source}" does not let us read: {reason}.',
+    hint: 'Grant the user of the source: grant usage on schema …; grant select on … .',
+  },
   source_empty: {
     status: 422,
     retry: true,
     message: 'There are no files in "{path}".',
     hint: 'Check that this is the right folder, or wait for the first delivery.',
+  },
+  source_failed: {
+    status: 502,
+    retry: false,
+    message: 'Source "{source}" refused the read of {object}: {reason}',
+    hint: 'Check the object and its columns in the source.',
   },
   source_folder_missing: {
     status: 422,
@@ -565,11 +583,41 @@ export const ERRORS = {
     message: 'There is no folder "{path}".',
     hint: 'Check the root of the source; it must be an absolute path of a folder on the machine that runs LakeForge.',
   },
+  source_login_failed: {
+    status: 422,
+    retry: false,
+    message: 'Source "{source}" at {server} did not let user "{user}" in: {reason}.',
+    hint: 'Check user, database and the secret that the password refers to.',
+  },
+  source_lost: {
+    status: 503,
+    retry: true,
+    message: 'The connection to source "{source}" at {server} was lost: {reason}.',
+    hint: 'Run again when the server is back; nothing half-read was committed.',
+  },
+  source_object_missing: {
+    status: 422,
+    retry: false,
+    message: 'There is no "{object}" in the source.',
+    hint: 'Discover the source again; names are schema.table, in double quotes where they hold a dot.',
+  },
   source_timeout: {
     status: 504,
     retry: true,
     message: 'Looking into the source "{source}" took longer than {seconds} s.',
     hint: 'Narrow it down (schemas, formats, a folder below), or try again when it is less busy.',
+  },
+  source_tls_failed: {
+    status: 422,
+    retry: false,
+    message: 'No safe connection to source "{source}" at {server}: {reason}.',
+    hint: 'Choose the TLS mode that the server offers; verify-full needs a certificate that this machine trusts.',
+  },
+  source_unreachable: {
+    status: 503,
+    retry: true,
+    message: 'Source "{source}" at {server} can not be reached ({reason}).',
+    hint: 'Check host and port, and that a firewall lets this machine through.',
   },
   sql_check_unavailable: {
     status: 503,

@@ -14,6 +14,11 @@ export type SourceContext = {
   /** The value behind `secret://scope/key`. It must not reach a message, an event or a file. */
   resolveSecret(reference: string): Promise<string>
   signal?: AbortSignal
+  /**
+   * What a batch will extract from the source, if known: a database then fixes the upper bounds of all its cursors at one
+   * moment. An object that isn't named gets its own moment, and may see another state of the source than the others.
+   */
+  objects?: readonly RawObject[]
   /** A line for the log, and progress where it is known. */
   event?(level: 'debug' | 'info' | 'warn', text: string, progress?: Progress): void
 }

@@ -156,6 +156,17 @@ function parquetScan(group: ShapeGroup, columns: readonly Typed[], first: string
     if (type === undefined) return { column, source: null }
     const same = type === column.type
     const target = duckdbType(column.parsed)
+    // What a database's type has no place for in Parquet comes as text.
+    if (type === 'string' && !same)
+      return {
+        column,
+        source: {
+          raw: quoteDuckdb(name),
+          value: castTextSql(column.parsed, `r${index}`),
+          loss: lossSql(column.parsed, `r${index}`, `v${index}`),
+          rescue: `to_json(r${index})`,
+        },
+      }
     return {
       column,
       source: {
