@@ -151,6 +151,11 @@ export function toLakeForgeError(error: unknown): LakeForgeError {
       return new LakeForgeError('value_malformed', {}, { cause: error })
     if (['40001', '40P01', '55P03'].includes(error.code))
       return new LakeForgeError('store_busy', {}, { cause: error })
+    if (error.code.startsWith('28') || error.code === '3D000')
+      return new LakeForgeError('store_refused', {}, { cause: error })
+    // An entry that does not migrate, such as a Worker, may meet a store that nobody has prepared
+    if (error.code === '42P01' || error.code === '3F000')
+      return new LakeForgeError('store_not_migrated', {}, { cause: error })
     if (/^(08|53|57)/.test(error.code))
       return new LakeForgeError('store_unavailable', {}, { cause: error })
   }

@@ -339,14 +339,26 @@ describe.skipIf(!ON_SERVER)(title, () => {
     await expect.poll(connections, { timeout: 10_000 }).toBe(0)
   })
 
-  it('reports a store that is gone as a problem, not as a crash', async () => {
-    const lost = await runWorker(built, { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' })
+  it('says what is wrong with a store that is gone, not there or not prepared', async () => {
+    const empty = await freshServerDb()
+    const missing = new URL(store.url)
+    missing.pathname = '/not_there'
     try {
-      const answer = await lost.fetch('/api/health')
-      expect(answer.status).toBe(503)
-      expect(await answer.json()).toMatchObject({ code: 'store_unavailable' })
+      for (const [url, path, code] of [
+        ['postgres://nobody@127.0.0.1:1/none', '/api/health', 'store_unavailable'],
+        [missing.href, '/api/health', 'store_refused'],
+        [empty.url, '/api/groups', 'store_not_migrated'],
+      ] as const) {
+        const wrong = await runWorkerd(built, { DATABASE_URL: url })
+        const answer = await fetch(`${wrong.url}${path}`, {
+          headers: { authorization: `Bearer ${token}` },
+        })
+        const problem = await answer.json()
+        await wrong.stop()
+        expect(problem).toMatchObject({ status: 503, code })
+      }
     } finally {
-      await lost.stop()
+      await empty.drop()
     }
   }, 60_000)
 

@@ -667,6 +667,18 @@ export const ERRORS = {
     message: 'Another write got in the way.',
     hint: 'Send the same request again.',
   },
+  store_not_migrated: {
+    status: 503,
+    retry: false,
+    message: 'The metadata store does not have the tables that LakeForge needs.',
+    hint: 'Run `npx lakeforge migrate` with the same DATABASE_URL.',
+  },
+  store_refused: {
+    status: 503,
+    retry: false,
+    message: 'The metadata store does not let LakeForge in.',
+    hint: 'Check the user, the password and the database name of DATABASE_URL.',
+  },
   store_unavailable: {
     status: 503,
     retry: true,
