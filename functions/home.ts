@@ -30,6 +30,8 @@ export type HomeOptions = {
   auth?: AuthSettings
   /** Whether schedules start batches; a CLI that does one thing leaves them to the server. Default true. */
   schedules?: boolean
+  /** Of `connectHome`: makes an owner heard by others, for as long as it is open. Answers where, and how to end it. */
+  listen?: (opened: OpenHome) => Promise<{ url: string; close(): Promise<void> }>
 }
 
 export type OpenHome = {
@@ -37,6 +39,8 @@ export type OpenHome = {
   auth: AuthSettings
   sql: Sql
   home: Home
+  /** Migrations that this opening has applied to the store. */
+  migrated: string[]
   close(): Promise<void>
 }
 
@@ -64,7 +68,7 @@ async function openTaken(home: Home, options: HomeOptions): Promise<OpenHome> {
   try {
     const sql = await openStore(home, env)
     closing.push(() => sql.end({ timeout: 5 }))
-    await migrate(sql)
+    const migrated = await migrate(sql)
     await firstEnvironment(sql, home)
 
     // Where each environment's lake lies; looked up before each round, since the engine asks without waiting
@@ -107,7 +111,7 @@ async function openTaken(home: Home, options: HomeOptions): Promise<OpenHome> {
       nudge: owner.nudge,
     }
     const auth = options.auth ?? { mode: 'local' }
-    return { app: createApp(deps, auth), auth, sql, home, close }
+    return { app: createApp(deps, auth), auth, sql, home, migrated, close }
   } catch (error) {
     await close()
     throw error
@@ -115,8 +119,10 @@ async function openTaken(home: Home, options: HomeOptions): Promise<OpenHome> {
 }
 
 export type Connection = {
-  /** Where the owner listens; null if this process is the owner and listens nowhere. */
+  /** Where the owner listens; null if this process is the owner. */
   url: string | null
+  /** Migrations that were applied to the store just now; null where another process owns it. */
+  migrated: string[] | null
   /** Calls the API: over HTTP with the owner, or in this process. `path` begins with a slash. */
   request(path: string, init?: RequestInit): Promise<Response>
   close(): Promise<void>
@@ -128,6 +134,7 @@ export async function connectHome(options: HomeOptions = {}): Promise<Connection
   if (owner) {
     return {
       url: owner.url,
+      migrated: null,
       request: (path, init = {}) => {
         const headers = new Headers(init.headers)
         headers.set('authorization', `Bearer ${owner.token}`)
@@ -136,11 +143,28 @@ export async function connectHome(options: HomeOptions = {}): Promise<Connection
       close: async () => {},
     }
   }
-  const opened = await openTaken(home, { schedules: false, ...options })
-  return {
-    url: null,
-    request: async (path, init = {}) => opened.app.request(`http://localhost${path}`, init),
-    close: opened.close,
+  // Who else may come in while this process owns the home must be able to read its token
+  const auth: AuthSettings = { mode: options.listen ? 'token' : 'local' }
+  const opened = await openTaken(home, { schedules: false, ...options, auth })
+  try {
+    const heard = await options.listen?.(opened)
+    if (heard) auth.owner_token = await home.announce(heard.url)
+    return {
+      url: null,
+      migrated: opened.migrated,
+      request: async (path, init = {}) => {
+        const headers = new Headers(init.headers)
+        if (auth.owner_token) headers.set('authorization', `Bearer ${auth.owner_token}`)
+        return opened.app.request(`http://localhost${path}`, { ...init, headers })
+      },
+      close: async () => {
+        await heard?.close()
+        await opened.close()
+      },
+    }
+  } catch (error) {
+    await opened.close()
+    throw error
   }
 }
 

@@ -37,33 +37,50 @@ export async function startServer(
     site.all('/api/*', (c) => opened.app.fetch(c.req.raw, c.env))
     site.all('/hooks/*', (c) => opened.app.fetch(c.req.raw, c.env))
     if (build !== null) await addScreens(site, build)
-    const server = serve({ fetch: site.fetch, hostname: host, port })
-    await new Promise<void>((resolve, reject) => {
-      server.once('listening', resolve)
-      server.once('error', (error: NodeJS.ErrnoException) =>
-        reject(
-          error.code === 'EADDRINUSE'
-            ? new LakeForgeError('port_in_use', { port: String(port) }, { cause: error })
-            : error,
-        ),
-      )
-    })
-    const address = server.address() as { port: number }
-    const url = `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
+    const { url, close } = await listen(site.fetch, host, port)
     auth.owner_token = await opened.home.announce(url)
     return {
       url,
       home: opened.home.dir,
       async close() {
-        const closed = new Promise((resolve) => server.close(resolve))
-        if ('closeAllConnections' in server) server.closeAllConnections()
-        await closed
+        await close()
         await opened.close()
       },
     }
   } catch (error) {
     await opened.close()
     throw error
+  }
+}
+
+/**
+ * Serves until it is closed, which breaks off what is under way.
+ * @throws port_in_use
+ */
+export async function listen(
+  fetch: (request: Request) => Response | Promise<Response>,
+  host: string,
+  port: number,
+): Promise<{ url: string; close(): Promise<void> }> {
+  const server = serve({ fetch, hostname: host, port })
+  await new Promise<void>((resolve, reject) => {
+    server.once('listening', resolve)
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new LakeForgeError('port_in_use', { port: String(port) }, { cause: error })
+          : error,
+      ),
+    )
+  })
+  const address = server.address() as { port: number }
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve))
+      if ('closeAllConnections' in server) server.closeAllConnections()
+      await closed
+    },
   }
 }
 
