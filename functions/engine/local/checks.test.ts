@@ -96,6 +96,16 @@ describe('a rule', () => {
       [1, 3],
     ],
     [
+      'accepted_values with a long list, of which NULL is no member',
+      rule('accepted_values', {
+        columns: ['amount'],
+        options: { values: ['1.1', ...Array.from({ length: 50 }, (_, n) => n + 2)] },
+        filter: 'id < 5',
+      }),
+      `(1, '', 1.10, null), (2, '', 51, null), (3, '', 52, null), (4, '', null, null), (5, '', 52, null)`,
+      [1, 2, 5],
+    ],
+    [
       'range includes its bounds',
       rule('range', { columns: ['amount'], options: { min: 1, max: '2.50' } }),
       `(1, '', 1, null), (2, '', 2.5, null), (3, '', 0.99, null), (4, '', 2.51, null), (5, '', null, null)`,

@@ -70,21 +70,35 @@ type Range = {
   max_exclusive?: boolean
 }
 
+/**
+ * Longer lists of accepted values are joined: DuckDB goes through `in` one by one for each row (measured: 499 values, 5
+ * million rows: 8 s of CPU against 0.3).
+ */
+const INLINE = 8
+
 const KINDS: Record<CheckKind, (given: Given) => Compiled | Promise<Compiled>> = {
   not_null: ({ columns }) => ({
     passes: () => each(columns, (sql) => `${sql} is not null`),
     message: `${list(columns)} is NULL`,
   }),
 
-  accepted_values({ rule, columns }) {
+  accepted_values({ rule, columns, context, looked }) {
     const values = rule.options.values as Scalar[]
+    const typed = (column: PlanColumn) => values.map((value) => literal(value, column)).join(', ')
+    const message = `${list(columns)} is not one of the accepted values`
+    const [column] = columns
+    if (columns.length > 1 || values.length <= INLINE)
+      return { passes: () => each(columns, (sql, one) => `${sql} in (${typed(one)})`), message }
+    const keys = quoted(columns)
     return {
-      passes: () =>
-        each(columns, (sql, column) => {
-          const typed = values.map((value) => literal(value, column))
-          return `${sql} in (${typed.join(', ')})`
-        }),
-      message: `${list(columns)} is not one of the accepted values`,
+      key_set: {
+        keys,
+        query: `select distinct ${keys[0]} as __k0 from ${context.relation} as r
+          anti join (select unnest([${typed(column!)}]) as v) as a on ${keys[0]} = a.v
+          where ${and([looked, `${keys[0]} is not null`])}`,
+      },
+      passes: (keyed) => unlessNull(keys, `not ${keyed}`),
+      message,
     }
   },
 

@@ -93,6 +93,7 @@ async function change(
       `select o.__lf_file, o.__lf_row, o.hash from ${tables.names.old} as o
         semi join (from ${verdict} where word in ('updated', 'deleted')) as v on o.n = v.n`,
     )
+    await tables.drop('old')
     await tables.make(
       'coming',
       `select v.__lf_file, i.* from ${incoming} as i

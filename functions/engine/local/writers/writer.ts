@@ -100,8 +100,10 @@ export function scratch<Name extends string>(sql: Sql, parts: readonly Name[]) {
     async make(part: Name, query: string): Promise<void> {
       await sql.run(`create temp table ${bare(part)} as ${query}`)
     },
-    async drop(): Promise<void> {
-      for (const part of parts) await sql.run(`drop table if exists ${names[part]}`)
+    /** These, or all. */
+    async drop(...some: Name[]): Promise<void> {
+      for (const part of some.length > 0 ? some : parts)
+        await sql.run(`drop table if exists ${names[part]}`)
     },
   }
 }
