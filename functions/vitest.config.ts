@@ -15,8 +15,8 @@ export default defineConfig({
           root,
           include: ['functions/**/*.test.ts', 'sql/**/*.test.ts'],
           environment: 'node',
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {
