@@ -83,7 +83,7 @@ try {
   })
   await step('npx lakeforge doctor --json', async () => {
     const text = await run('npx', '--no', 'lakeforge', 'doctor', '--json')
-    const findings = (JSON.parse(text) as { items: { check: string; state: string }[] }).items
+    const findings = (JSON.parse(text) as { findings: { check: string; state: string }[] }).findings
     for (const check of ['node', 'screens'])
       assert.equal(findings.find((each) => each.check === check)?.state, 'ok', `${check}: ${text}`)
     return `${findings.length} findings`
@@ -91,6 +91,9 @@ try {
   await step('a question to DuckDB, in its child process', async () => {
     const text = await run('npx', '--no', 'lakeforge', 'sql', 'select 41 + 1 as answer', '--json')
     assert.match(text, /42/)
+  })
+  await step('npx lakeforge demo --no-serve', async () => {
+    await run('npx', '--no', 'lakeforge', 'demo', '--no-serve')
   })
   await step('the server starts, serves and stops', async () => {
     const server = spawn(join(user, 'node_modules/.bin/lakeforge'), ['start'], {
