@@ -311,5 +311,6 @@ describe('a batch', () => {
     expect(spec.body.openapi).toMatch(/^3\.1/)
     expect(Object.keys(spec.body.paths).length).toBeGreaterThan(40)
     expect((await call('GET', '/api/docs')).body).toContain('LakeForge API')
+    expect((await call('GET', '/api/docs.js')).body).toContain('/api/openapi.json')
   })
 })

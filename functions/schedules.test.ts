@@ -1,0 +1,104 @@
+// Schedules by their routes, and what SyncJobs makes of them: each due run once, however many ask.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { claimDue } from '#engine/sync-jobs.ts'
+import { uuidv7 } from '#core/id.ts'
+import { openTestApp } from './testing.ts'
+import type { TestApp } from './testing.ts'
+
+let app: TestApp
+beforeAll(async () => {
+  app = await openTestApp()
+  await app.sql`
+    insert into config.environment ${app.sql({ id: uuidv7(), name: 'laptop', engine: 'local', is_default: true })}
+  `
+})
+afterAll(() => app.sql.end())
+
+/** A group on a schedule that was looked at first at `at`. */
+async function group(name: string, schedule: Record<string, unknown>, at: Date): Promise<string> {
+  const { body } = await app.call('POST', '/api/schedules', { name, ...schedule })
+  expect(body.id, JSON.stringify(body)).toBeTruthy()
+  const made = await app.call('POST', '/api/groups', { name, schedule_id: body.id })
+  await claimDue(app.sql, { now: at })
+  return made.body.id
+}
+
+const batchesOf = (id: string) =>
+  app.sql<{ due_at: Date; state: string }[]>`
+    select due_at, state from logging.batch_run where group_id = ${id} order by seq
+  `
+
+describe('a schedule', () => {
+  it('is told in words with its next runs before it is saved', async () => {
+    const { status, body } = await app.call('POST', '/api/schedules/preview?count=3', {
+      name: 'mornings',
+      quartz_cron: '0 0 6 ? * MON-FRI',
+      timezone: 'Europe/Berlin',
+    })
+    expect(status).toBe(200)
+    expect(body.description).toContain('06:00')
+    expect(body.next).toHaveLength(3)
+    const wrong = await app.call('POST', '/api/schedules/preview', {
+      name: 'x',
+      quartz_cron: '0 6 * * *',
+    })
+    expect(wrong).toMatchObject({ status: 422, body: { errors: [{ path: 'quartz_cron' }] } })
+  })
+
+  it('makes one batch for each due run, however many ask at once', async () => {
+    const id = await group('six', { quartz_cron: '0 0 6 * * ?' }, new Date('2026-03-01T05:00:00Z'))
+    expect(await batchesOf(id)).toEqual([])
+    const now = new Date('2026-03-01T06:00:05Z')
+    await Promise.all([1, 2, 3, 4].map(() => claimDue(app.sql, { now })))
+    expect(await batchesOf(id)).toMatchObject([
+      { due_at: new Date('2026-03-01T06:00:00Z'), state: 'pending' },
+    ])
+    await claimDue(app.sql, { now: new Date('2026-03-01T06:00:30Z') })
+    expect(await batchesOf(id)).toHaveLength(1)
+  })
+
+  it('skips a run while the group still runs, or queues it, as it says', async () => {
+    const start = new Date('2026-04-01T00:30:00Z')
+    const skipping = await group('skipping', { quartz_cron: '0 0 * * * ?', overlap: 'skip' }, start)
+    const queueing = await group(
+      'queueing',
+      { quartz_cron: '0 0 * * * ?', overlap: 'queue' },
+      start,
+    )
+    for (const hour of [1, 2])
+      await claimDue(app.sql, { now: new Date(`2026-04-01T0${hour}:00:01Z`) })
+    expect(await batchesOf(skipping)).toHaveLength(1)
+    expect(await batchesOf(queueing)).toHaveLength(2)
+  })
+
+  it('makes up for missed runs once, or not at all, as it says', async () => {
+    const start = new Date('2026-05-01T00:00:00Z')
+    const once = await group(
+      'once',
+      { quartz_cron: '0 0 * * * ?', misfire: 'run_once', overlap: 'queue' },
+      start,
+    )
+    const never = await group(
+      'never',
+      { quartz_cron: '0 0 * * * ?', misfire: 'skip', overlap: 'queue' },
+      start,
+    )
+    const late = new Date('2026-05-01T09:30:00Z')
+    const { skipped } = await claimDue(app.sql, { now: late })
+    expect(await batchesOf(once)).toMatchObject([{ due_at: new Date('2026-05-01T09:00:00Z') }])
+    expect(await batchesOf(never)).toEqual([])
+    expect(skipped.find((each) => each.group === 'never')?.reason).toMatch(/missed 9/)
+    await claimDue(app.sql, { now: new Date('2026-05-01T10:00:01Z') })
+    expect(await batchesOf(never)).toHaveLength(1)
+  })
+
+  it('does nothing while it or its environment is paused', async () => {
+    const id = await group(
+      'paused',
+      { quartz_cron: '0 0 * * * ?', paused: true },
+      new Date('2026-06-01T00:30:00Z'),
+    )
+    await claimDue(app.sql, { now: new Date('2026-06-01T01:00:01Z') })
+    expect(await batchesOf(id)).toEqual([])
+  })
+})
