@@ -41,6 +41,10 @@ export function openSources(
     const batch = connection.then(({ connection }) =>
       extractor.openBatch({
         source: { name: source.name, options: sourceOptions(source.kind, source.options) },
+        // Those of the source that have not ended: one moment bounds them all.
+        objects: steps.filter(
+          (other) => other.source.id === source.id && left.get(source.id)?.has(other.key),
+        ),
         connection,
         resolveSecret: (reference) => resolveSecret(home, reference),
         signal: abort.signal,

@@ -100,12 +100,14 @@ function csvScan(
     const position = at.get(column.source_name ?? column.name)
     if (position === undefined) return { column, source: null }
     const raw = `r${index}`
-    const loss = lossSql(column.parsed, raw, `v${index}`, columns.length > WIDE)
+    const wide = columns.length > WIDE
+    const value = castTextSql(column.parsed, raw)
+    const loss = lossSql(column.parsed, raw, wide ? value : `v${index}`, wide)
     return {
       column,
       source: {
         raw: `c${position}`,
-        value: castTextSql(column.parsed, raw),
+        value,
         loss,
         rescue: `to_json(${raw})`,
       },
@@ -318,7 +320,7 @@ function assemble(
   readings.forEach(({ column, source }, index) => {
     if (!source) return
     const name = column.source_name ?? column.name
-    values.push(`${source.value} AS v${index}`)
+    if (source.value !== `r${index}`) values.push(`${source.value} AS v${index}`)
     if (source.loss === 'false' && source.more === undefined) return
     const more = source.more === undefined ? '' : ` OR ${source.more}`
     checks.push(`(${source.loss}${fail ? '' : more}) AS l${index}`)
@@ -353,15 +355,25 @@ function assemble(
   ]
   const rescued = when.length > 0 ? `CASE ${when.join(' ')} END` : 'NULL::VARCHAR'
   const rows = readings.map(({ column, source }, index) => {
-    const value = source ? `v${index}` : `NULL::${duckdbType(column.parsed)}`
+    // A value that is what was read needs no column of its own: each takes 32 KB a level and thread.
+    const own = source && source.value === `r${index}` ? `r${index}` : `v${index}`
+    const value = source ? own : `NULL::${duckdbType(column.parsed)}`
     const finite = source && ['date', 'timestamp', 'timestamp_ntz'].includes(column.parsed.kind)
     return `${finite ? `CASE WHEN isfinite(${value}) THEN ${value} END` : value} AS ${quoteDuckdb(column.name)}`
   })
   const sources = many
     ? ` JOIN (VALUES ${group.files.map((f) => `(${literalDuckdb(f.absolute)}, ${literalDuckdb(f.source_path)})`).join(', ')}) s(file, source_path) ON s.file = m.file`
     : ''
+  // A level holds all columns once more: with thousands of them, casts and checks share one.
+  const levels = readings.length > WIDE ? [[...values, ...checks]] : [values, checks]
+  const from = levels
+    .filter((level) => level.length > 0)
+    .reduce(
+      (below, level) => `SELECT ${['*', ...level].join(', ')} FROM (${below})`,
+      `SELECT ${inner.join(', ')} FROM ${scan}`,
+    )
   return `SELECT ${[...rows, `${file} AS _source_file`, 'rn AS _row_id', `${rescued} AS _rescued_data`].join(', ')}
-FROM (SELECT ${['*', ...checks].join(', ')} FROM (SELECT ${['*', ...values].join(', ')} FROM (SELECT ${inner.join(', ')} FROM ${scan}))) m${sources}`
+FROM (${from}) m${sources}`
 }
 
 /** True when one of many conditions is; a long chain of OR takes the planner quadratic time. */

@@ -9,7 +9,13 @@ import { rowTextSql } from '../content-hash-sql.ts'
 import { duckdbScan } from '../delta.ts'
 import { stepError } from '../duckdb-error.ts'
 import { type Manifest, readManifests } from '../extractors/manifest.ts'
-import { inspectRaw, rawError, rawScanSql } from '../extractors/read-raw.ts'
+import {
+  closeShape,
+  inspectRaw,
+  rawError,
+  rawScanSql,
+  type RawShape,
+} from '../extractors/read-raw.ts'
 import { finish } from '../finish.ts'
 import { openReferences } from '../inputs.ts'
 import { emptyOutcome, type Outcome } from '../protocol.ts'
@@ -44,6 +50,21 @@ export async function runBronze(context: StepContext, step: BronzeStep): Promise
     { root, source: raw.source.name, raw: { name: raw.name, format: raw.format, options } },
     manifests,
   )
+  try {
+    return await loadShape(context, step, raw, target, manifests, shape)
+  } finally {
+    await closeShape(shape)
+  }
+}
+
+async function loadShape(
+  context: StepContext,
+  step: BronzeStep,
+  raw: RawStep,
+  target: Target,
+  manifests: Manifest[],
+  shape: RawShape,
+): Promise<Outcome> {
   const schema = await evolve(context, step, raw, target.snapshot, shape)
   if (schema.refused) {
     const changes = schema.changes.map(({ kind, column }) => `${column} ${kind}`).join(', ')
