@@ -6,8 +6,11 @@ import { openTestApp } from './testing.ts'
 import type { TestApp } from './testing.ts'
 
 let app: TestApp
+let source_id: string
 beforeAll(async () => {
   app = await openTestApp()
+  const source = { name: 'files', kind: 'files', options: { root: '/data' } }
+  source_id = (await app.call('POST', '/api/sources', source)).body.id
   await app.sql`
     insert into config.environment ${app.sql({ id: uuidv7(), name: 'laptop', engine: 'local', is_default: true })}
   `
@@ -19,6 +22,16 @@ async function group(name: string, schedule: Record<string, unknown>, at: Date):
   const { body } = await app.call('POST', '/api/schedules', { name, ...schedule })
   expect(body.id, JSON.stringify(body)).toBeTruthy()
   const made = await app.call('POST', '/api/groups', { name, schedule_id: body.id })
+  // Without a table a batch has nothing to do and is over at once
+  const raw = {
+    name,
+    source_id,
+    group_id: made.body.id,
+    object: '*.csv',
+    format: 'csv',
+    read_mode: 'files',
+  }
+  expect((await app.call('POST', '/api/raw-configs', raw)).status).toBe(201)
   await claimDue(app.sql, { now: at })
   return made.body.id
 }
