@@ -93,13 +93,16 @@ function some(names: readonly string[]): string {
 }
 
 /** RFC 4180, lists and structs as JSON, null as nothing, an empty text as "". */
-export function csv({ columns, rows }: Pick<QueryResult, 'columns' | 'rows'>): string {
+export function csv(
+  { columns, rows }: Pick<QueryResult, 'columns' | 'rows'>,
+  line_end = '\r\n',
+): string {
   const cell = (value: unknown) => {
     if (value === null || value === undefined) return ''
     const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
     return text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
   }
   return [columns.map((column) => column.name), ...rows]
-    .map((row) => `${row.map(cell).join(',')}\r\n`)
+    .map((row) => `${row.map(cell).join(',')}${line_end}`)
     .join('')
 }

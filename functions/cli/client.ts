@@ -1,5 +1,6 @@
 // The CLI's end of the API: with the running owner of the home, or as its owner while the verb lasts. Answers are values, faults
 // are thrown with everything that the API said of them.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { LakeForgeError } from '#core/errors.ts'
 import type { Connection, HomeOptions } from '../home.ts'
 
@@ -47,6 +48,9 @@ export type Client = {
   close(): Promise<void>
 }
 
+/** How long an owner that went away may take to leave the home. */
+const OWNER_MS = 30_000
+
 export async function openClient(options: HomeOptions = {}): Promise<Client> {
   // Not before a verb needs them: help is there at once
   const [{ connectHome, homeDir }, { listen }] = await Promise.all([
@@ -59,11 +63,15 @@ export async function openClient(options: HomeOptions = {}): Promise<Client> {
 
   /** The owner may end or be killed at any time: then another one is found, or this process becomes it. */
   const send = async (path: string, init: RequestInit = {}): Promise<Response> => {
-    for (let attempt = 1; ; attempt++) {
+    const until = performance.now() + OWNER_MS
+    for (;;) {
       try {
         return await connection.request(path, init)
       } catch (error) {
-        if (connection.url === null || attempt === 5 || !mayRepeat(init, error)) throw error
+        if (connection.url === null || performance.now() > until || !mayRepeat(init, error))
+          throw error
+        // One that is closing no longer listens, and still holds the home for a moment
+        await sleep(200)
         await connection.close()
         connection = await open()
       }

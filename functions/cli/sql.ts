@@ -34,7 +34,7 @@ export const sql: Verb = {
       ...(options.env && { environment: options.env }),
     })
     if (format === 'json') io.out(JSON.stringify(result))
-    else if (format === 'csv') io.out((await import('../sql.ts')).csv(result).trimEnd())
+    else if (format === 'csv') io.out((await import('../sql.ts')).csv(result, '\n').slice(0, -1))
     else {
       const columns = result.columns.map(({ name, type }, index) => ({
         title: name,
