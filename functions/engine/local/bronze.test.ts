@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { PlanColumn } from '#core/plan.ts'
 import { columns, fileSteps, goldStep, rule, silverStep } from '../testing.ts'
 import { type Lake, openLake } from './testing.ts'
 
@@ -176,6 +177,45 @@ describe('columns that change', () => {
     ).toEqual([
       [1, '{"extra":"x"}'],
       [2, null],
+    ])
+  })
+})
+
+describe('several configs that feed one table', () => {
+  it('take their manifests apart from each other, and each brings its own columns', async () => {
+    const north = columns('id int', 'status string')
+    const south = columns('id int', 'amount int')
+    const tagged = (name: string, cols: PlanColumn[]) => {
+      const [raw, bronze] = fileSteps(folder, `${name}*.csv`, 'b.both', cols, {
+        raw: { key: `raw:files.${name}`, name, config_id: `config-raw-${name}` },
+      })
+      return [
+        raw,
+        {
+          ...bronze,
+          key: `bronze:b.both/${name}`,
+          config_id: `config-${name}`,
+          raw: raw.key,
+          depends_on: [raw.key],
+          source_tag: name,
+          columns: [...bronze.columns, ...columns('_source string')],
+        },
+      ]
+    }
+    const steps = [...tagged('north', north), ...tagged('south', south)]
+    await deliver('north1.csv', 'id,status\n1,new\n')
+    await deliver('south1.csv', 'id,amount\n2,5\n')
+    expect((await lake.run(steps, 1)).state).toBe('succeeded')
+    await deliver('south2.csv', 'id,amount,status\n3,6,paid\n')
+    const second = await lake.run(steps, 2)
+    expect(second.steps['bronze:b.both/north']!.counts).toEqual({})
+    expect(second.steps['bronze:b.both/south']!.counts).toMatchObject({ rows_written: 1 })
+    expect(
+      await lake.rows('select id, status, amount, _source from b.both order by id', 'b.both'),
+    ).toEqual([
+      [1, 'new', null, 'north'],
+      [2, null, 5, 'south'],
+      [3, 'paid', 6, 'south'],
     ])
   })
 })

@@ -56,6 +56,14 @@ export async function evolve(
     ...step.columns.map((column) => column.name),
     ...(snapshot?.columns ?? []).map((column) => column.name),
   ]
+  /** A column of the table that no pinned one stands for is that of the same name, if it has the type. */
+  const nameOf = (source_name: string, type: string): string => {
+    const plain = legalColumns([source_name])[0]!
+    const pinnedToo = step.columns.some((column) => column.name === plain)
+    const known = former.some((column) => column.name === plain)
+    if (types.get(plain) === type && !pinnedToo && !known) return plain
+    return legalColumns([...taken, source_name]).at(-1)!
+  }
   const changes = differences.map((difference): SchemaChange => {
     const { kind, source_name, type } = difference
     const known = [...pinned, ...former].find((c) => (c.source_name ?? c.name) === source_name)
@@ -83,7 +91,7 @@ export async function evolve(
         to_type: type,
         outcome: frozen ? 'refused' : 'rescued',
       }
-    const name = legalColumns([...taken, source_name]).at(-1)!
+    const name = nameOf(source_name, type)
     taken.push(name)
     added.push({ name, type, nullable: true, source_name })
     return { kind, column: name, from_type: null, to_type: type, outcome: 'evolved' }

@@ -97,18 +97,30 @@ async function load(
 ): Promise<Outcome> {
   const { session, input } = context
   const policies = new Map(step.column_policies.map(({ column, policy }) => [column, policy]))
-  const own: Record<string, string> = {
+  const given: Record<string, string> = {
     _batch_id: literalDuckdb(input.batch_id),
     _ingested_at: literalDuckdb(input.batch_time),
     _source: literalDuckdb(step.source_tag ?? ''),
   }
-  const columns: Column[] = [...step.columns, ...schema.added]
-  const list = columns.map(({ name, type, ...column }) => {
+  const mine: (Column & { source_name?: string })[] = [...step.columns, ...schema.added]
+  const list = mine.map(({ name, type, ...column }) => {
     const value = AUDIT.includes(name)
-      ? (own[name] ?? quoteDuckdb(name))
+      ? (given[name] ?? quoteDuckdb(name))
       : protect(policies.get(sourceOf(column, name)), quoteDuckdb(sourceOf(column, name)))
     return `cast(${value} as ${duckdbType(type)}) as ${quoteDuckdb(name)}`
   })
+  // What other configs of a fan-in bring, and what was pinned once: the table keeps it, empty in these rows.
+  const names = new Set(mine.map(({ name }) => name.toLowerCase()))
+  const others = (target.snapshot?.columns ?? []).filter(
+    ({ name }) => !names.has(name.toLowerCase()),
+  )
+  for (const { name, type } of others)
+    list.push(`cast(null as ${duckdbType(type)}) as ${quoteDuckdb(name)}`)
+  const columns: Column[] = [...mine, ...others].map(({ name, type }) => ({
+    name,
+    type,
+    nullable: true,
+  }))
   const select = `select ${list.join(', ')} from (${scan})`
   const again =
     raw.cursor?.lag_s != null && target.snapshot !== null && manifests.some((m) => m.cursor)
