@@ -9,7 +9,7 @@ it('calls every route in some test', () => {
   const app = createApp({ version: 'test' } as Deps, { mode: 'local' })
   const tests = [import.meta.dirname, join(import.meta.dirname, 'cli')]
     .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
-    .filter((path) => /\.test\.ts$/.test(path) && !path.endsWith('routes.test.ts'))
+    .filter((path) => path.endsWith('.test.ts') && !path.endsWith('routes.test.ts'))
     .map((path) => readFileSync(path, 'utf8'))
     .join('\n')
   const routes = new Set(
