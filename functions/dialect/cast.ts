@@ -146,16 +146,22 @@ function convert(source: Source, value: Value, to: T, attempt: boolean, at: numb
         // Spark goes by the shortest text of the double; NaN and the infinities have none and become NULL.
         const wide = `CAST(${x} AS DOUBLE)`
         const read = attempt ? 'TRY_CAST' : 'CAST'
-        const parsed = `${read}(CAST(${wide} AS VARCHAR) AS ${duck(to)})`
+        const parsed = `${read}(lf_plain(CAST(${wide} AS VARCHAR)) AS ${duck(to)})`
         // DuckDB reads decimals of more than 18 digits from text very slowly.
         const short =
           to.precision > 18 && to.scale < 17
-            ? `WHEN abs(${wide}) < 1e${17 - to.scale} THEN CAST(CAST(CAST(${wide} AS VARCHAR) AS DECIMAL(18,${to.scale})) AS ${duck(to)})`
+            ? `WHEN abs(${wide}) < 1e${17 - to.scale} THEN CAST(CAST(lf_plain(CAST(${wide} AS VARCHAR)) AS DECIMAL(18,${to.scale})) AS ${duck(to)})`
+            : ''
+        // From 2^53 on Java 17 writes more digits than a double has.
+        const whole = to.precision - to.scale
+        const large =
+          whole > 15
+            ? `WHEN abs(${wide}) >= 9007199254740992 AND abs(${wide}) < 1e${whole} THEN ${raise('UNSUPPORTED_VALUE')}`
             : ''
         return {
-          sql: `CASE ${short} WHEN isfinite(${x}) THEN ${parsed} END`,
+          sql: `CASE ${short} ${large} WHEN isfinite(${x}) THEN ${parsed} END`,
           raises: true,
-          uses: 3,
+          uses: 5,
         }
       }
       if (from.kind === 'string') {
@@ -167,7 +173,7 @@ function convert(source: Source, value: Value, to: T, attempt: boolean, at: numb
             ? `WHEN regexp_full_match(${x}, '-?[0-9]{1,${17 - to.scale}}(\\.[0-9]{1,17})?') THEN CAST(CAST(${x} AS DECIMAL(18,${to.scale})) AS ${duck(to)})`
             : `WHEN regexp_full_match(${x}, '-?[0-9]{1,17}(\\.[0-9]{1,17})?') THEN ${read(x)}`
         return {
-          sql: `CASE WHEN ${x} IS NULL THEN NULL ${short} WHEN lf_is_decimal(${x}) THEN ${read(`ltrim(lf_trim(${x}), '+')`)} WHEN lf_foreign_digits(${x}) THEN ${raise('UNSUPPORTED_VALUE')} ELSE ${bad} END`,
+          sql: `CASE WHEN ${x} IS NULL THEN NULL ${short} WHEN lf_is_decimal(${x}) THEN ${read(`lf_plain(ltrim(lf_trim(${x}), '+'))`)} WHEN lf_foreign_digits(${x}) THEN ${raise('UNSUPPORTED_VALUE')} ELSE ${bad} END`,
           raises: true,
           uses: 6,
         }

@@ -86,6 +86,18 @@ macro(
   'lf_is_decimal(s)',
   "regexp_full_match(lf_trim(s), '[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]{1,4})?')",
 )
+macro(
+  'lf_point_at(digits, at_)',
+  `CASE WHEN at_ <= 0 THEN '0.' || repeat('0', -at_) || digits WHEN at_ >= length(digits) THEN rpad(digits, at_::INTEGER, '0')
+    ELSE digits[1:at_] || '.' || digits[at_ + 1:] END`,
+)
+// A number's text without exponent: DuckDB reads 5e-10 as decimal(18,2) as 0.01, since it rounds each digit that it moves.
+macro(
+  'lf_plain(s)',
+  `CASE WHEN regexp_matches(s, '[eE]') THEN
+    list_transform([regexp_extract(s, '^([+-]?)([0-9]*)\\.?([0-9]*)[eE]([+-]?[0-9]+)$', ['s', 'a', 'b', 'e'])], lambda t:
+      t.s || lf_point_at(t.a || t.b, length(t.a) + t.e::INTEGER))[1] ELSE s END`,
+)
 // Java's decimals take the digits of every script; DuckDB's don't.
 macro('lf_foreign_digits(s)', "strlen(s) <> length(s) AND regexp_matches(s, '[^0-9\\PN]')")
 

@@ -87,7 +87,7 @@ function rounding(even: boolean): (context: Context) => Value {
     const type = x.type
     if (d < 0 || d > 15) context.source.unsupported(`Rounding a double to ${d} digits`, context.at)
     const text = (precision: number) =>
-      `CAST(CAST(${x.sql} AS VARCHAR) AS DECIMAL(${precision},${d}))`
+      `CAST(lf_plain(CAST(${x.sql} AS VARCHAR)) AS DECIMAL(${precision},${d}))`
     const limit = d === 15 ? '9' : `9${'0'.repeat(15 - d)}`
     const sql = `lf_round_double(${x.sql}, ${text(18)}, ${text(38)}, ${limit}::DOUBLE)`
     if (type.kind === 'float')
@@ -96,7 +96,7 @@ function rounding(even: boolean): (context: Context) => Value {
         context.at,
         'Cast it to double or decimal.',
       )
-    return context.make(sql, type, [x], { nullable: true, uses: 4 })
+    return context.make(sql, type, [x], { nullable: true, uses: 8 })
   }
 }
 
@@ -106,7 +106,8 @@ function whole(name: 'floor' | 'ceil'): (context: Context) => Value {
     const x = context.number(0)
     if (context.args.length > 1)
       return context.source.unsupported(`${name} to a number of digits`, context.at)
-    if (isIntegral(x.type)) return cast(context.source, { ...x, column: undefined }, BIGINT)
+    if (isIntegral(x.type))
+      return { ...cast(context.source, x, BIGINT), nullable: true, column: undefined }
     if (x.type.kind === 'decimal') {
       const { precision, scale } = x.type
       const type = adjusted(scale === 0 ? precision : precision - scale + 1, 0)
@@ -115,7 +116,7 @@ function whole(name: 'floor' | 'ceil'): (context: Context) => Value {
         raises: true,
       })
     }
-    return context.make(`lf_whole(${name}(${x.sql}))`, BIGINT, [x], { nullable: true, uses: 4 })
+    return context.make(`lf_whole(${name}(${x.sql}))`, BIGINT, [x], { nullable: true, uses: 8 })
   }
 }
 
