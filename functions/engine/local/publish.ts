@@ -170,7 +170,10 @@ async function commitQuarantine(
   await commit(target.quarantine_dir, {
     base: quarantine,
     operation: 'WRITE',
-    adds: ready.quarantined.map((file) => ({ ...file, tags })),
+    adds: ready.quarantined.map((file) => ({
+      ...file,
+      tags: { ...file.tags, ...tags },
+    })),
     removes,
     columns: quarantineColumns(ready.row_columns, quarantine),
     txn,

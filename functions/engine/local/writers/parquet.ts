@@ -5,7 +5,14 @@ import { isApproximate } from '#core/content-hash.ts'
 import { literalDuckdb, quoteDuckdb } from '#core/names.ts'
 import { type Column, duckdbType } from '#core/types.ts'
 import { contentHashSql } from '../content-hash-sql.ts'
-import { type DeltaFile, literalPath, type NewFile, newFiles } from '../delta.ts'
+import {
+  COLUMNS_TAG,
+  columnsTag,
+  type DeltaFile,
+  literalPath,
+  type NewFile,
+  newFiles,
+} from '../delta.ts'
 import { mkdirDurable, removeFile } from '../durable.ts'
 import type { StepSession } from '../session.ts'
 
@@ -66,7 +73,11 @@ export async function copyRows(
   )
   // A COPY without rows leaves a file without rows.
   for (const row of rows) if (Number(row.count) === 0) await removeFile(String(row.filename))
-  return newFiles(dir, rows, columns, { always: options.bounded ?? [] })
+  const tags = { [COLUMNS_TAG]: columnsTag(columns) }
+  return newFiles(dir, rows, columns, { always: options.bounded ?? [] }).map((file) => ({
+    ...file,
+    tags,
+  }))
 }
 
 /** `copyRows` and the content sum of each file in its tag. */
