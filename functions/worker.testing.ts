@@ -73,7 +73,7 @@ export async function buildWorker(options: { dialect?: boolean } = {}): Promise<
     assets,
     script,
     gzip_bytes: gzipSync(await readFile(script)).length,
-    remove: () => rm(dir, { recursive: true, force: true }),
+    remove: () => rm(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }),
   }
 }
 
