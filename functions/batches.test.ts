@@ -134,6 +134,12 @@ describe('a batch', () => {
     const quarantine = await call('GET', '/api/tables/silver.orders/quarantine')
     expect(quarantine.body.rows).toHaveLength(1)
     expect(JSON.stringify(quarantine.body.rows)).toContain('amount_there')
+    const asked = await call('POST', '/api/sql', {
+      sql: 'select id, _errors[0].rule as rule from silver.orders_quarantine',
+    })
+    expect(asked.body.rows, JSON.stringify(asked.body)).toEqual([
+      [expect.anything(), 'amount_there'],
+    ])
     expect((await call('GET', '/api/tables/gold.turnover/quarantine')).body.rows).toEqual([])
     const history = await call('GET', '/api/tables/silver.orders/history')
     expect(history.body.items).toMatchObject([{ delta_version_after: 0, rows_written: 2 }])

@@ -6,7 +6,9 @@ import * as v from 'valibot'
 import { fail, LakeForgeError } from '#core/errors.ts'
 import { sqlText } from '#core/fields.ts'
 import { didYouMean } from '#core/nearest.ts'
+import { ERRORS_COLUMN, type PlanColumn } from '#core/plan.ts'
 import type { QueryResult } from '#engine/engine.ts'
+import type { Db } from '#sql/db.ts'
 import { need, validate } from './request.ts'
 import type { Ctx, Env } from './request.ts'
 import { tableColumns, tablesNamed } from './sql-check.ts'
@@ -47,9 +49,11 @@ async function answer(c: Ctx, body: v.InferOutput<typeof SqlBody>): Promise<Quer
   const engine = c.var.deps.engines.local ?? fail('engine_unavailable', { what: 'reading tables' })
   const door = c.var.deps.dialect ?? fail('sql_check_unavailable')
   const environment = await environmentName(c.var.sql, body.environment)
-  const columns = await tableColumns(c.var.sql, tablesNamed(body.sql))
+  const columns = await readable(c.var.sql, tablesNamed(body.sql))
   const hidden = new Map<string, Set<string>>()
-  for (const table of columns.keys()) hidden.set(table, await hiddenColumns(c, table))
+  for (const table of columns.keys()) {
+    hidden.set(table, await hiddenColumns(c, table.replace(QUARANTINE, '')))
+  }
   const relations = [...columns].map(([name, list]) => ({
     name,
     // A mask is text, whatever stands behind it
@@ -83,6 +87,20 @@ async function answer(c: Ctx, body: v.InferOutput<typeof SqlBody>): Promise<Quer
     ...result,
     columns: result.columns.map(({ name, type }) => ({ name, type: types.get(name) ?? type })),
   }
+}
+
+const QUARANTINE = /_quarantine$/
+
+/** The columns of these tables; of `<table>_quarantine`, the table's own and what its rows failed. */
+async function readable(db: Db, names: readonly string[]): Promise<Map<string, PlanColumn[]>> {
+  const columns = await tableColumns(db, names)
+  const guarded = names.filter((name) => QUARANTINE.test(name) && !columns.has(name))
+  const bases = await tableColumns(
+    db,
+    guarded.map((name) => name.replace(QUARANTINE, '')),
+  )
+  for (const [base, list] of bases) columns.set(`${base}_quarantine`, [...list, ERRORS_COLUMN])
+  return columns
 }
 
 function some(names: readonly string[]): string {

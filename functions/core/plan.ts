@@ -16,6 +16,13 @@ export const PlanColumn = v.object({
 })
 export type PlanColumn = v.InferOutput<typeof PlanColumn>
 
+/** `_errors` of a quarantine table: each rule that the row failed and that applied. */
+export const ERRORS_COLUMN: PlanColumn = {
+  name: '_errors',
+  type: 'array<struct<rule:string,message:string,columns:array<string>,action:string,batch_id:string,fingerprint:string>>',
+  nullable: true,
+}
+
 /** A rule as an engine evaluates it: on the transformed rows of its table. */
 export const PlanRule = v.object({
   id: text,

@@ -1,7 +1,7 @@
 // Quality rules on the transformed rows of a table: one scan counts every rule, then rows are good, quarantined or dropped.
 // Nothing is written here; the selects that come out are for the writers.
 import { literalDuckdb, quoteDuckdb } from '#core/names.ts'
-import type { PlanColumn, PlanRule } from '#core/plan.ts'
+import { ERRORS_COLUMN, type PlanColumn, type PlanRule } from '#core/plan.ts'
 import type { Counts, RuleResult } from '#engine/engine.ts'
 import { duckdbError } from './duckdb-error.ts'
 import { type RuleContext, ruleError, ruleSql, type RuleSql } from './rules-sql.ts'
@@ -35,13 +35,6 @@ export type Verdict = {
   bad: string | null
   /** Drops what `good` and `bad` read. */
   close(): Promise<void>
-}
-
-/** `_errors` of a quarantine table: each rule that the row failed and that applied. */
-export const ERRORS_COLUMN: PlanColumn = {
-  name: '_errors',
-  type: 'array<struct<rule:string,message:string,columns:array<string>,action:string,batch_id:string,fingerprint:string>>',
-  nullable: true,
 }
 
 const SAMPLES = 20

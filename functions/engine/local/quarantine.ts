@@ -1,6 +1,6 @@
 // What a quarantine table holds: its table's columns and why the row is here.
 import type { Column } from '#core/types.ts'
-import { ERRORS_COLUMN } from './checks.ts'
+import { ERRORS_COLUMN } from '#core/plan.ts'
 import type { Snapshot } from './delta.ts'
 
 /** Tags of the files of a quarantine: which config and batch they are of, so that those that never came further are found. */
