@@ -11,6 +11,9 @@ import { uuidv7 } from '#core/id.ts'
 import { authenticate } from './auth.ts'
 import type { AuthSettings } from './auth.ts'
 import { backup } from './backup.ts'
+import { batchBulk } from './batch-bulk.ts'
+import { batchCompare } from './batch-compare.ts'
+import { batchLines } from './batch-lines.ts'
 import { batches } from './batches.ts'
 import { bronzeConfigs } from './bronze-configs.ts'
 import { changes } from './changes.ts'
@@ -79,6 +82,9 @@ export function createApp(deps: Deps | ((bindings: unknown) => Deps), auth: Auth
     .route('/api/rule-sets', ruleSets)
     .route('/api/tokens', tokens)
     .route('/api/batches', batches)
+    .route('/api/batches', batchBulk)
+    .route('/api/batches', batchCompare)
+    .route('/api/batches', batchLines)
     .route('/api/logs', logs)
     .route('/api/changes', changes)
     .route('/api/lineage', lineage)

@@ -260,6 +260,19 @@ describe('a batch', () => {
     ])
     const preview = await call('POST', `/api/batches/${failed.batch.id}/retry?dry_run=true`)
     expect(preview.body.steps).toEqual(['silver:silver.orders', 'gold:gold.turnover'])
+    const retry = `/api/batches/${failed.batch.id}/retry?dry_run=true`
+    expect((await call('POST', `${retry}&scope=failed`)).body.items).toEqual([
+      { key: 'silver:silver.orders', zone: 'silver', table: 'silver.orders', state: 'failed' },
+      { key: 'gold:gold.turnover', zone: 'gold', table: 'gold.turnover', state: 'skipped' },
+    ])
+    expect((await call('POST', `${retry}&scope=step&from=raw:nothing`)).body.code).toBe(
+      'step_unknown',
+    )
+    const compared = await call('GET', `/api/batches/${failed.batch.id}/compare`)
+    expect(compared.body).toMatchObject({ base: { seq: '2', state: 'succeeded' }, settings: [] })
+    expect(
+      compared.body.steps.find((each: { key: string }) => each.key === 'silver:silver.orders'),
+    ).toMatchObject({ now: { state: 'failed' }, base: { state: 'succeeded', rows_read: 0 } })
     const again = await call('POST', `/api/batches/${failed.batch.id}/retry`)
     expect(again.status).toBe(202)
     const still = await ended(failed.batch.id)
@@ -272,6 +285,20 @@ describe('a batch', () => {
     ).toBe(200)
     const next = await run()
     expect(next.batch.state).toBe('succeeded')
+    const changed = await call('GET', `/api/batches/${next.batch.id}/compare`)
+    expect(changed.body.settings).toEqual([
+      {
+        step: 'silver:silver.orders',
+        change: 'changed',
+        settings: [{ path: 'rules.not_too_much.options.max', before: 1000, after: 10000 }],
+      },
+    ])
+    const [one] = (await call('GET', '/api/batches?state=succeeded&group=shop')).body.items.slice(
+      -1,
+    )
+    expect((await call('GET', `/api/batches/${one.id}/compare`)).body).toMatchObject({ base: null })
+    const beside = `/api/batches/${next.batch.id}/compare?with=${failed.batch.id}`
+    expect((await call('GET', beside)).body.base.id).toBe(failed.batch.id)
     expect((await call('GET', '/api/tables/gold.turnover/preview')).body.rows).toEqual([
       ['3', '5006.50'],
     ])
@@ -302,10 +329,77 @@ describe('a batch', () => {
     expect(again.body.code).toBe('nothing_to_replay')
   })
 
+  it('is found by its state, its group, its trigger, and by what it is not', async () => {
+    const seqs = async (query: string) =>
+      (await call('GET', `/api/batches?${query}`)).body.items.map(
+        (each: { seq: string }) => each.seq,
+      )
+    const all = await seqs('group=shop')
+    const failed = await seqs('state=failed')
+    expect(failed).toHaveLength(1)
+    expect(await seqs('not_state=failed')).toEqual(all.filter((seq: string) => seq !== failed[0]))
+    const [replay] = await seqs('trigger=replay')
+    expect(all).toContain(replay)
+    expect(await seqs('state=failed,succeeded&not_trigger=replay')).not.toContain(replay)
+    expect(await seqs('not_group=shop')).toEqual([])
+    expect(await seqs('state=nonsense')).toEqual([])
+    expect(await seqs('warned=true')).toEqual([])
+    expect(await seqs('from=2999-01-01T00:00:00Z')).toEqual([])
+    const { body } = await call('GET', '/api/batches?state=failed&include=total,facets')
+    expect(body.total).toBe(1)
+    expect(body.facets.state).toContainEqual({ value: 'failed', label: 'failed', count: 1 })
+    expect(body.facets.state.length).toBeGreaterThan(1)
+    expect(body.facets.group).toMatchObject([{ label: 'shop', count: 1 }])
+  })
+
+  it('is one of many that are counted first and then retried together', async () => {
+    const select = (action: string, filter: object) =>
+      call('POST', '/api/batches/select', { action, filter })
+    const able = (await select('retry', { group: 'shop' })).body
+    expect(able).toMatchObject({ able: 1, items: [{ state: 'failed' }] })
+    expect(able.matching).toBeGreaterThan(1)
+    expect((await select('cancel', {})).body).toMatchObject({ able: 0, items: [] })
+    expect((await select('retry', { nonsense: '1' })).status).toBe(422)
+    const good = (await call('GET', '/api/batches?state=succeeded')).body.items[0].id
+    const done = await call('POST', '/api/batches/bulk', {
+      action: 'retry',
+      ids: [able.items[0].id, good, able.items[0].id.replace(/.{12}$/, '0'.repeat(12))],
+    })
+    expect(done.status).toBe(202)
+    expect(done.body.done).toEqual([able.items[0].id])
+    expect(done.body.refused.map((each: { code: string }) => each.code).sort()).toEqual([
+      'not_found',
+      'nothing_to_retry',
+    ])
+    // A later batch took its rows meanwhile: it says so instead of writing them twice
+    const again = await ended(able.items[0].id)
+    expect(again.batch.state).not.toBe('failed')
+    expect(again.steps.find((each: { zone: string }) => each.zone === 'silver').state).toBe(
+      'skipped',
+    )
+  })
+
+  it('has its lines by range, level and search, and as a text', async () => {
+    const [batch] = (await call('GET', '/api/batches?group=shop')).body.items.slice(-1)
+    const lines = `/api/batches/${batch.id}/lines`
+    const first = (await call('GET', `${lines}?limit=2`)).body
+    expect(first.items.map((each: { seq: number }) => each.seq)).toEqual([1, 2])
+    const rest = (await call('GET', `${lines}?after=${first.next}&limit=10000`)).body
+    expect(rest.items[0].seq).toBe(3)
+    expect(rest).toMatchObject({ next: null, last: rest.items.at(-1).seq })
+    expect((await call('GET', `/api/batches/${batch.id}`)).body.last_event).toBe(rest.last)
+    expect((await call('GET', `${lines}?level=error`)).body.items).toEqual([])
+    const found = (await call('GET', `${lines}?q=Quarantined&step=silver:silver.orders`)).body.items
+    expect(found).toHaveLength(1)
+    const text = (await call('GET', `${lines}?format=text`)).body as string
+    expect(text.trim().split('\n')).toHaveLength(rest.last)
+    expect(text).toMatch(/Z INFO {2}silver:silver\.orders succeeded: /)
+  })
+
   it('is counted in the metrics, and the doctor finds nothing wrong', async () => {
     const metrics = await call('GET', '/api/metrics')
     expect(metrics.body).toMatch(
-      /lakeforge_batches\{group="shop",environment="laptop",state="succeeded"\} 5/,
+      /lakeforge_batches\{group="shop",environment="laptop",state="succeeded"\} 6/,
     )
     const { body } = await call('GET', '/api/doctor')
     expect(body.findings.filter((each: { state: string }) => each.state === 'failed')).toEqual([])

@@ -3,30 +3,18 @@ import { Hono } from 'hono'
 import { describeRoute } from 'hono-openapi'
 import { streamSSE } from 'hono/streaming'
 import * as v from 'valibot'
-import { BATCH_CAN, STATES } from '#core/batch.ts'
+import { BATCH_CAN } from '#core/batch.ts'
 import type { Batch, Step } from '#core/batch.ts'
 import { fail } from '#core/errors.ts'
+import { RetryScope } from '#core/retry.ts'
 import { COUNTS } from '#engine/engine.ts'
 import { cancelBatch, createReplay, retryBatch, retryPreview } from '#engine/run.ts'
 import type { Db } from '#sql/db.ts'
+import { batchFacets, BATCH_FILTER, matchingBatches } from './batch-filter.ts'
 import { decodeCursor, encodeCursor, need, PageQuery, validate } from './request.ts'
 import type { Ctx, Env } from './request.ts'
 
-const word = v.optional(v.pipe(v.string(), v.maxLength(200)))
-const time = v.optional(
-  v.pipe(v.string(), v.isoTimestamp('Give an ISO time: 2027-01-31T00:00:00Z.')),
-)
-const ListQuery = v.object({
-  ...PageQuery,
-  group: word,
-  environment: word,
-  state: v.optional(v.pipe(v.string(), v.maxLength(200))),
-  trigger: word,
-  code: word,
-  /** Batches that ran at some moment from `from` on, and before `to`. */
-  from: time,
-  to: time,
-})
+const ListQuery = v.object({ ...PageQuery, ...BATCH_FILTER })
 const DryRun = v.object({ dry_run: v.optional(v.picklist(['true', 'false'])) })
 const tags = ['batches']
 
@@ -47,18 +35,7 @@ export const batches = new Hono<Env>()
       const query = c.req.valid('query')
       const limit = query.limit ?? 50
       const cursor = decodeCursor(query.after, 1)
-      const states = query.state
-        ?.split(',')
-        .filter((each) => (STATES as readonly string[]).includes(each))
-      const matches = sql`
-      ${query.group ? sql`and (b.group_name = ${query.group} or b.group_id::text = ${query.group})` : sql``}
-      ${query.environment ? sql`and b.environment = ${query.environment}` : sql``}
-      ${states ? sql`and b.state = any (${states})` : sql``}
-      ${query.trigger ? sql`and b.trigger = ${query.trigger}` : sql``}
-      ${query.code ? sql`and b.error_code = ${query.code}` : sql``}
-      ${query.from ? sql`and coalesce(b.finished_at, now()) >= ${query.from}::timestamptz` : sql``}
-      ${query.to ? sql`and b.created_at < ${query.to}::timestamptz` : sql``}
-    `
+      const matches = matchingBatches(sql, query)
       const rows = await sql<BatchRow[]>`
       select b.*, s.*
       from logging.batch_run b
@@ -69,15 +46,18 @@ export const batches = new Hono<Env>()
     `
       const items = rows.slice(0, limit).map(shownBatch)
       const last = rows.length > limit ? items.at(-1) : undefined
-      const [total] = query.include?.split(',').includes('total')
+      const include = query.include?.split(',') ?? []
+      const [total] = include.includes('total')
         ? await sql<{ count: number }[]>`
           select count(*)::integer as count from logging.batch_run b where true ${matches}
         `
         : []
+      const facets = include.includes('facets') ? await batchFacets(sql, query) : undefined
       return c.json({
         items,
         next: last ? encodeCursor([last.id]) : null,
         ...(total && { total: total.count }),
+        ...(facets && { facets }),
       })
     },
   )
@@ -102,8 +82,12 @@ export const batches = new Hono<Env>()
       from logging.dq_run where batch_id = ${batch.id}
       order by rows_failed desc, target, name
     `
+      const [said] = await sql<{ last: number }[]>`
+        select coalesce(max(number), 0)::integer as last from logging.event where batch_id = ${batch.id}
+      `
       return c.json({
         batch,
+        last_event: said!.last,
         zones: zones.map(numbers),
         tables: tables.map(numbers),
         steps: steps.map(shownStep),
@@ -137,18 +121,19 @@ export const batches = new Hono<Env>()
     '/:id/retry',
     describeRoute({
       tags,
-      summary: 'Run what failed, was skipped or cancelled; a dry run lists it',
+      summary:
+        'Run again what failed, everything that is not done, or from one step on; a dry run lists the tables',
     }),
-    validate('query', DryRun),
+    validate('query', v.object({ ...DryRun.entries, ...RetryScope.entries })),
     async (c) => {
       const batch = await find(c.var.sql, c.req.param('id'))
       need(c, 'operator', batch.group_id)
-      if (c.req.valid('query').dry_run === 'true')
-        return c.json({
-          batch_id: batch.id,
-          steps: (await retryPreview(c.var.sql, batch.id)).map((step) => step.key),
-        })
-      const steps = await retryBatch(c.var.sql, batch.id, c.var.actor.name)
+      const { dry_run, scope, from } = c.req.valid('query')
+      if (dry_run === 'true') {
+        const items = await retryPreview(c.var.sql, batch.id, { scope, from })
+        return c.json({ batch_id: batch.id, steps: items.map((step) => step.key), items })
+      }
+      const steps = await retryBatch(c.var.sql, batch.id, c.var.actor.name, { scope, from })
       c.var.deps.nudge?.()
       return c.json({ batch_id: batch.id, steps }, 202)
     },
@@ -199,9 +184,6 @@ async function follow(c: Ctx, stream: Stream, id: string, after: number): Promis
       select b.*, s.* from logging.batch_run b left join lateral (${sumOfSteps(sql)}) s on true where b.id = ${id}
     `
     if (!batch) return
-    const steps = await sql<
-      Step[]
-    >`select * from logging.step_run where batch_id = ${id} order by id`
     const events = await sql<
       {
         number: string
@@ -227,13 +209,18 @@ async function follow(c: Ctx, stream: Stream, id: string, after: number): Promis
         data: JSON.stringify({ ...event, number: undefined, seq: number }),
       })
     }
+    // A change of a step says something in the same transaction: without news, thousands of steps need not be read again
+    const data = JSON.stringify(shownBatch(batch))
+    const steps =
+      events.length > 0 || data !== batchSent
+        ? await sql<Step[]>`select * from logging.step_run where batch_id = ${id} order by id`
+        : []
     for (const step of steps) {
       const data = JSON.stringify(shownStep(step))
       if (sent.get(step.id) === data) continue
       sent.set(step.id, data)
       await send({ event: 'step', data })
     }
-    const data = JSON.stringify(shownBatch(batch))
     if (data !== batchSent) {
       batchSent = data
       await send({ event: 'batch', data })

@@ -661,6 +661,12 @@ export const ERRORS = {
     message: 'The step took longer than its {timeout_s} s.',
     hint: 'Raise timeout_s of the table, or give the engine more memory and threads.',
   },
+  step_unknown: {
+    status: 404,
+    retry: false,
+    message: 'The batch has no step {name}.',
+    hint: 'Look at its steps: GET /api/batches/<id>.',
+  },
   store_busy: {
     status: 503,
     retry: true,

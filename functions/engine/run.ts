@@ -2,8 +2,11 @@
 // writes. The state of a batch follows from its steps by logging.set_step_state, never by hand.
 import { setTimeout as wait } from 'node:timers/promises'
 import { describeError, fail, LakeForgeError } from '#core/errors.ts'
+import type { State } from '#core/batch.ts'
 import { uuidv7 } from '#core/id.ts'
 import type { Plan, PlanStep, RunInput } from '#core/plan.ts'
+import { stepsToRetry } from '#core/retry.ts'
+import type { RetryScope } from '#core/retry.ts'
 import type { Db, Sql, Tx } from '#sql/db.ts'
 import { COUNTS } from './engine.ts'
 import type { Engine, Report, StepReport } from './engine.ts'
@@ -159,25 +162,50 @@ export async function createReplay(tx: Tx, of: string, actor: string): Promise<s
   return id
 }
 
-/** What a retry would run: the failed, skipped and cancelled steps, in the order of the plan. */
-export async function retryPreview(db: Db, id: string): Promise<{ key: string; state: string }[]> {
-  return db<{ key: string; state: string }[]>`
-    select key, state from logging.step_run
-    where batch_id = ${id} and state in ('failed', 'skipped', 'cancelled')
-    order by id
+/**
+ * What a retry of this scope would run, in the order of the plan. Nothing where the batch has not ended or all is done.
+ * @throws step_unknown for a step that the batch does not have
+ */
+export async function retryPreview(
+  db: Db,
+  id: string,
+  scope: RetryScope = { scope: 'all', from: null },
+): Promise<{ key: string; zone: string; table: string; state: string }[]> {
+  const steps = await db<
+    {
+      key: string
+      zone: string
+      table: string
+      state: State
+      depends_on: string[]
+      root_cause: string | null
+    }[]
+  >`
+    select key, zone, name as "table", state, depends_on, root_cause from logging.step_run
+    where batch_id = ${id} order by id
   `
+  if (scope.scope === 'step' && !steps.some((step) => step.key === scope.from))
+    fail('step_unknown', { name: scope.from ?? '' })
+  const keys = new Set(stepsToRetry(steps, scope))
+  return steps
+    .filter((step) => keys.has(step.key))
+    .map(({ key, zone, table, state }) => ({ key, zone, table, state }))
 }
 
 /**
- * Puts the failed, skipped and cancelled steps of a finished batch back to pending; what succeeded stays done. The batch keeps its
- * plan and its run input.
- * @throws not_found, batch_not_final, nothing_to_retry
+ * Puts steps of a finished batch back to pending; what succeeded stays done. The batch keeps its plan and its run input.
+ * @throws not_found, batch_not_final, nothing_to_retry, step_unknown
  */
-export async function retryBatch(sql: Sql, id: string, actor: string): Promise<string[]> {
+export async function retryBatch(
+  sql: Sql,
+  id: string,
+  actor: string,
+  scope?: RetryScope,
+): Promise<string[]> {
   return sql.begin(async (tx) => {
     const batch = await lockBatch(tx, id)
     if (batch.finished_at === null) fail('batch_not_final', { state: batch.state })
-    const steps = await retryPreview(tx, id)
+    const steps = await retryPreview(tx, id, scope)
     if (steps.length === 0) fail('nothing_to_retry')
     await tx`
       update logging.batch_run
