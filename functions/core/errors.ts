@@ -763,6 +763,78 @@ export const ERRORS = {
     message: 'Somebody changed this {kind} in the meantime.',
     hint: 'Read it again, look at what changed, and send your change with the new version.',
   },
+  workspace_answer_unreadable: {
+    status: 502,
+    retry: false,
+    message: 'The workspace answered something that is no JSON ({call}).',
+    hint: 'See whether a proxy stands between.',
+  },
+  workspace_busy: {
+    status: 503,
+    retry: true,
+    message: 'The workspace asks us to slow down: {said}',
+    hint: 'Try again in a minute.',
+  },
+  workspace_conflict: {
+    status: 502,
+    retry: true,
+    message: 'Something else changed the same thing in the workspace: {said}',
+    hint: 'Plan the sync again.',
+  },
+  workspace_credentials_missing: {
+    status: 422,
+    retry: false,
+    message: 'There is no login for the workspace {host}.',
+    hint: 'Set DATABRICKS_HOST with DATABRICKS_TOKEN, or with DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or add a profile of that host to ~/.databrickscfg.',
+  },
+  workspace_denied: {
+    status: 502,
+    retry: false,
+    message: 'The workspace forbids it: {said}',
+    hint: 'Give our principal the right; lakeforge doctor names what is missing.',
+  },
+  workspace_host_invalid: {
+    status: 422,
+    retry: false,
+    message: '"{host}" is no address of a workspace.',
+    hint: 'Give https:// and the host; plain http only for this machine.',
+  },
+  workspace_login_failed: {
+    status: 502,
+    retry: false,
+    message: 'The workspace gave no token to our service principal: {said}',
+    hint: 'Check DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET.',
+  },
+  workspace_missing: {
+    status: 502,
+    retry: false,
+    message: 'The workspace does not have it: {said}',
+    hint: 'Plan the sync again: what was deleted there is made anew.',
+  },
+  workspace_outcome_unknown: {
+    status: 503,
+    retry: true,
+    message: 'Nobody knows whether the workspace did it: {call}',
+    hint: 'Run the sync again: it looks first, and goes on from what is there.',
+  },
+  workspace_refused: {
+    status: 502,
+    retry: false,
+    message: 'The workspace refused the request: {said}',
+    hint: 'Change what it names, then plan the sync again.',
+  },
+  workspace_unauthenticated: {
+    status: 502,
+    retry: false,
+    message: 'The workspace does not accept our login: {said}',
+    hint: 'Renew the token or the secret of the service principal.',
+  },
+  workspace_unavailable: {
+    status: 503,
+    retry: true,
+    message: 'The workspace does not answer: {said}',
+    hint: 'Try again in a minute; check the host and the network.',
+  },
 } as const satisfies Record<string, Entry>
 
 export type ErrorCode = keyof typeof ERRORS
