@@ -1,6 +1,9 @@
 // Silver to gold: queries. Types, inputs and lineage are derived from the SQL at each save.
+import { describeRoute } from 'hono-openapi'
 import { GoldConfigCreate, GoldConfigPatch } from '#core/gold-config.ts'
 import type { GoldConfig } from '#core/gold-config.ts'
+import { GoldPreview, previewGold } from './config-preview.ts'
+import { need, validate } from './request.ts'
 import { resource } from './resource.ts'
 import { checkGold, rederive } from './sql-check.ts'
 
@@ -16,4 +19,16 @@ export const goldConfigs = resource<GoldConfig, typeof GoldConfigCreate, typeof 
     if (before && JSON.stringify(before.columns) !== JSON.stringify(row.columns))
       await rederive(tx, c.var.deps.dialect, [row.target])
   },
-})
+}).post(
+  '/preview',
+  describeRoute({
+    tags: ['gold configs'],
+    summary:
+      'Columns and some rows that a query would give, before it is saved; with limit 0 only the check',
+  }),
+  validate('json', GoldPreview),
+  async (c) => {
+    need(c, 'viewer')
+    return c.json(await previewGold(c, c.req.valid('json')))
+  },
+)

@@ -1,6 +1,9 @@
 // Bronze to silver. Types, inputs and lineage are derived from the SQL at each save.
+import { describeRoute } from 'hono-openapi'
 import { SilverConfigCreate, SilverConfigPatch } from '#core/silver-config.ts'
 import type { SilverConfig } from '#core/silver-config.ts'
+import { previewSilver, SilverPreview } from './config-preview.ts'
+import { need, validate } from './request.ts'
 import { resource } from './resource.ts'
 import { checkSilver, rederive } from './sql-check.ts'
 
@@ -20,4 +23,16 @@ export const silverConfigs = resource<
     if (before && JSON.stringify(before.columns) !== JSON.stringify(row.columns))
       await rederive(tx, c.var.deps.dialect, [row.target])
   },
-})
+}).post(
+  '/preview',
+  describeRoute({
+    tags: ['silver configs'],
+    summary:
+      'Columns and some rows that a config would give, before it is saved; with limit 0 only the check',
+  }),
+  validate('json', SilverPreview),
+  async (c) => {
+    need(c, 'viewer')
+    return c.json(await previewSilver(c, c.req.valid('json')))
+  },
+)

@@ -199,11 +199,12 @@ async function silverFaults(
 
 function sqlFault(path: string, error: LakeForgeError): FieldError {
   const line = Number(error.detail.line)
+  const column = Number(error.detail.line_column ?? error.detail.column)
   return {
     path,
     message: `${error.message} ${error.hint}`.trim(),
     code: error.code,
-    ...(line > 0 && { line }),
+    ...(line > 0 && { line, ...(column > 0 && { column }) }),
   }
 }
 

@@ -29,21 +29,34 @@ const SqlBody = v.strictObject({
 })
 const QUERY_MS = 5 * 60_000
 
-export const sql = new Hono<Env>().post(
-  '/',
-  describeRoute({
-    tags: ['sql'],
-    summary: 'Rows of a query over the current versions of tables; CSV with Accept: text/csv',
-  }),
-  validate('json', SqlBody),
-  async (c) => {
-    need(c, 'viewer')
-    const result = await answer(c, c.req.valid('json'))
-    if (!c.req.header('accept')?.includes('text/csv')) return c.json(result)
-    c.header('content-type', 'text/csv; charset=utf-8')
-    return c.body(csv(result))
-  },
-)
+export const sql = new Hono<Env>()
+  .post(
+    '/',
+    describeRoute({
+      tags: ['sql'],
+      summary: 'Rows of a query over the current versions of tables; CSV with Accept: text/csv',
+    }),
+    validate('json', SqlBody),
+    async (c) => {
+      need(c, 'viewer')
+      const result = await answer(c, c.req.valid('json'))
+      if (!c.req.header('accept')?.includes('text/csv')) return c.json(result)
+      c.header('content-type', 'text/csv; charset=utf-8')
+      return c.body(csv(result))
+    },
+  )
+  .get(
+    '/functions',
+    describeRoute({
+      tags: ['sql'],
+      summary: 'Every function that SQL may call, for completion and help',
+    }),
+    async (c) => {
+      need(c, 'viewer')
+      const { FUNCTIONS } = await (c.var.deps.dialect ?? fail('sql_check_unavailable'))()
+      return c.json({ items: FUNCTIONS, next: null })
+    },
+  )
 
 async function answer(c: Ctx, body: v.InferOutput<typeof SqlBody>): Promise<QueryResult> {
   const engine = c.var.deps.engines.local ?? fail('engine_unavailable', { what: 'reading tables' })

@@ -10,6 +10,7 @@ import type { Db } from '#sql/db.ts'
 import { numbers } from './batches.ts'
 import { decodeCursor, encodeCursor, need, PageQuery, ROLES, validate } from './request.ts'
 import type { Ctx, Env } from './request.ts'
+import { readTable } from './table-overview.ts'
 
 const word = v.optional(v.pipe(v.string(), v.maxLength(300)))
 const ListQuery = v.object({
@@ -65,6 +66,39 @@ export const tables = new Hono<Env>()
       const items = rows.slice(0, limit)
       const last = rows.length > limit ? items.at(-1) : undefined
       return c.json({ items: items.map(numbers), next: last ? encodeCursor([last.name]) : null })
+    },
+  )
+  .get(
+    '/:name',
+    describeRoute({
+      tags,
+      summary: 'One table: its columns, configs, where it lies, and its last 30 runs',
+    }),
+    validate('query', v.object({ environment: word })),
+    async (c) => {
+      need(c, 'viewer')
+      const environment = await environmentOf(c.var.sql, c.req.valid('query').environment)
+      const name = tableName(c)
+      const { local } = c.var.deps.engines
+      const location =
+        environment.engine === 'local' ? local?.location?.(environment.name, name) : undefined
+      return c.json(await readTable(c.var.sql, name, environment, location ?? null))
+    },
+  )
+  .get(
+    '/:name/count',
+    describeRoute({ tags, summary: 'How many rows the newest version of a table has' }),
+    validate('query', v.object({ environment: word })),
+    async (c) => {
+      need(c, 'viewer')
+      const name = tableName(c)
+      const { rows, versions } = await queryTable(
+        c,
+        name,
+        `select count(*) as n from ${quoteTableDuckdb(name)}`,
+        c.req.valid('query'),
+      )
+      return c.json({ rows: Number(rows[0]![0]), version: versions[name]! })
     },
   )
   .get(
@@ -156,15 +190,28 @@ async function rowsOf(
   policiesOf = name,
 ): Promise<QueryResult> {
   need(c, 'viewer')
+  const result = await queryTable(c, name, `select * from ${quoteTableDuckdb(name)}`, query)
+  return masked(result, await hiddenColumns(c, policiesOf))
+}
+
+async function queryTable(
+  c: Ctx,
+  table: string,
+  sql: string,
+  query: {
+    environment?: string | undefined
+    version?: number | undefined
+    limit?: number | undefined
+  },
+): Promise<QueryResult> {
   const engine = c.var.deps.engines.local ?? fail('engine_unavailable', { what: 'reading tables' })
-  const result = await engine.query({
+  return engine.query({
     environment: await environmentName(c.var.sql, query.environment),
-    sql: `select * from ${quoteTableDuckdb(name)}`,
-    tables: [{ table: name, version: query.version ?? null }],
+    sql,
+    tables: [{ table, version: query.version ?? null }],
     limit: query.limit ?? 50,
     timeout_ms: QUERY_MS,
   })
-  return masked(result, await hiddenColumns(c, policiesOf))
 }
 
 /** The same result with the values of these columns masked; nulls stay nulls. */
@@ -198,10 +245,19 @@ export async function hiddenColumns(c: Ctx, table: string): Promise<Set<string>>
 
 /** @throws environment_unknown */
 export async function environmentName(sql: Db, name: string | undefined): Promise<string> {
-  const [row] = await sql<{ name: string }[]>`
-    select name from config.environment where ${name === undefined ? sql`is_default` : sql`name = ${name}`}
+  return (await environmentOf(sql, name)).name
+}
+
+/** The environment of that name, the default one without a name. @throws environment_unknown */
+export async function environmentOf(
+  sql: Db,
+  name: string | undefined,
+): Promise<{ id: string; name: string; engine: string }> {
+  const [row] = await sql<{ id: string; name: string; engine: string }[]>`
+    select id, name, engine from config.environment
+    where ${name === undefined ? sql`is_default` : sql`name = ${name}`}
   `
-  return row?.name ?? fail('environment_unknown', { name: name ?? '(default)' })
+  return row ?? fail('environment_unknown', { name: name ?? '(default)' })
 }
 
 function tableName(c: Ctx): string {

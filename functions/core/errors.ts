@@ -846,6 +846,8 @@ export type FieldError = {
   code?: ErrorCode
   file?: string
   line?: number
+  /** Position in the line, from 1; only with `line`. */
+  column?: number
 }
 
 export type ErrorOptions = { hint?: string; cause?: unknown; errors?: FieldError[] }

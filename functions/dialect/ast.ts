@@ -89,7 +89,8 @@ export type Select = {
   k: 'select'
   at: number
   distinct: boolean
-  items: { expr: Expr; alias?: string; at: number }[]
+  /** `end`: offset of what follows the expression, spaces between them included. */
+  items: { expr: Expr; alias?: string; at: number; end: number }[]
   from: Source[]
   views: LateralView[]
   where?: Expr

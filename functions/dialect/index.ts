@@ -84,6 +84,27 @@ export async function analyzeQuery(sql: string, relations: Relation[]): Promise<
   }
 }
 
+/**
+ * The SQL of each column of a query's outermost SELECT, by the column's name: what people read beside a lineage. Columns of a star
+ * are left out, and everything of a UNION, whose columns have several. Empty for SQL that doesn't parse.
+ */
+export function outputExpressions(sql: string): Map<string, string> {
+  const found = new Map<string, string>()
+  let body
+  try {
+    body = parseQuery(sql).body
+  } catch {
+    return found
+  }
+  while (!('k' in body)) body = body.body
+  if (body.k !== 'select') return found
+  for (const { expr, alias, at, end } of body.items) {
+    const name = alias ?? (expr.k === 'name' ? expr.parts.at(-1) : undefined)
+    if (name !== undefined) found.set(name, sql.slice(at, end).trim())
+  }
+  return found
+}
+
 export type ExpressionOptions = {
   /** The expression is a condition. */
   boolean?: boolean

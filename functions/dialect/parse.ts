@@ -145,6 +145,7 @@ function makeParser(sql: string) {
     result.items = list(() => {
       const where = peek().at
       const expr = expression()
+      const end = peek().at
       let alias: string | undefined
       if (takeWord('AS')) {
         if (isOp('(')) unsupported('Several aliases for one expression')
@@ -154,7 +155,7 @@ function makeParser(sql: string) {
         (peek().kind === 'word' && !RESERVED.has(peek().upper))
       )
         alias = next().text
-      return { expr, alias, at: where }
+      return { expr, alias, at: where, end }
     })
     if (isWord('INTO')) unsupported('SELECT INTO')
     if (takeWord('FROM')) {

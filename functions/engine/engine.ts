@@ -188,6 +188,8 @@ export type Engine = {
    * @throws table_missing, sql_failed, query_timeout, …
    */
   query(request: QueryRequest): Promise<QueryResult>
+  /** The folder in which a Delta table lies, there already or not; absent where tables are found by name alone. */
+  location?(environment: string, table: string): string
   /**
    * Takes all tables that `steps` write back to before batch `seq`, so that it and every later batch can be started again, in
    * order, with their own plans and run inputs. No batch of these tables may run meanwhile. Only where `can.query`.

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { fail } from '#core/errors.ts'
 import type { Engine } from '#engine/engine.ts'
-import { tempDir } from './layout.ts'
+import { tableDir, tempDir } from './layout.ts'
 import { createMemoryPool } from './memory.ts'
 import { createQueryRunner, type QueryRunner } from './query-runner.ts'
 import { restoreTables } from './restore.ts'
@@ -103,6 +103,7 @@ export function openLocalEngine(options: LocalEngineOptions): Engine {
       }
       return await runner.run(request)
     },
+    location: (environment, table) => tableDir(rootOf(environment), table),
     restore: ({ environment, steps, seq }) => restoreTables(rootOf(environment), steps, seq),
     async close() {
       closed = true
