@@ -50,17 +50,52 @@ export const paths = {
     `/batches/${encodeURIComponent(id)}${query({ ...view, tab: view.tab === 'timeline' ? undefined : view.tab })}`,
 }
 
-export type NavEntry = { key: string; label: string; href: string; icon: 'home' | 'batches' }
+/** Names of the icons in Nav.svelte. */
+export type NavIcon =
+  | 'home'
+  | 'sources'
+  | 'groups'
+  | 'tables'
+  | 'graph'
+  | 'schedules'
+  | 'quality'
+  | 'rule-sets'
+  | 'compute'
+  | 'batches'
+  | 'quarantine'
+  | 'sql'
+  | 'import'
+  | 'bulk'
+  | 'environments'
+  | 'settings'
+  | 'audit'
+  | 'help'
 
-/** The side bar: only what works. `key` is the second key after `g`. */
+export type NavEntry = {
+  /** The second key after `g`; none for what is rarely gone to. */
+  key?: string
+  label: string
+  href: string
+  icon: NavIcon
+}
+
+/** The side bar, the palette and the `g` keys: only what works; a part without entries is not shown. */
 export const NAV: { title: string; entries: NavEntry[] }[] = [
   {
     title: 'Overview',
     entries: [{ key: 'h', label: 'Home', href: paths.home(), icon: 'home' }],
   },
   {
+    title: 'Build',
+    entries: [],
+  },
+  {
     title: 'Operate',
     entries: [{ key: 'b', label: 'Batches', href: paths.batches(), icon: 'batches' }],
+  },
+  {
+    title: 'Admin',
+    entries: [],
   },
 ]
 

@@ -10,6 +10,9 @@ export type Page<Row> = {
   total?: number
 }
 
+export type FieldError = { path: string; message: string; file?: string; line?: number }
+export type Dependant = { table_name: string; id: string; name: string }
+
 /** A failed call. `code` is the API's, or `offline` when there was no answer, `http_<status>` when it was no problem document. */
 export class ApiError extends Error {
   override name = 'ApiError'
@@ -17,6 +20,10 @@ export class ApiError extends Error {
   hint: string
   status: number
   request_id: string | null
+  /** Faults of single fields, by dotted path; empty where the whole was refused. */
+  errors: FieldError[] = []
+  /** What keeps a thing from being deleted. */
+  dependants: Dependant[] = []
   at = new Date().toISOString()
 
   constructor(code: string, message: string, hint: string, status: number, request_id?: string) {
@@ -52,13 +59,23 @@ export async function request(url: string, init: RequestInit): Promise<Response>
 async function problem(response: Response): Promise<ApiError> {
   const body = (await response.json().catch(() => null)) as Record<string, unknown> | null
   const text = (key: string) => (typeof body?.[key] === 'string' ? body[key] : undefined)
-  return new ApiError(
+  const error = new ApiError(
     text('code') ?? `http_${response.status}`,
     text('detail') ?? text('title') ?? `The server answered ${response.status}.`,
     text('hint') ?? 'Try again; if it happens again, look at the server’s output.',
     response.status,
     text('request_id'),
   )
+  if (Array.isArray(body?.errors)) error.errors = body.errors as FieldError[]
+  if (Array.isArray(body?.dependants)) error.dependants = body.dependants as Dependant[]
+  return error
+}
+
+/** Any thrown value as a failed call, for a banner or a toast: what is not the API's is this page's own fault. */
+export function asApiError(error: unknown, what: string): ApiError {
+  return error instanceof ApiError
+    ? error
+    : new ApiError('internal', `${what} did not work.`, 'Reload the page and try again.', 0)
 }
 
 const TOKEN = 'lakeforge.token'

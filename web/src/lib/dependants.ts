@@ -1,0 +1,25 @@
+// What a thing in the way of a deletion is called, and where it is looked at. An area adds its tables' addresses here.
+import type { Dependant } from '#lib/api/client.ts'
+
+const WORDS: Record<string, string> = {
+  source_group: 'Group',
+  raw_config: 'Raw config',
+  bronze_config: 'Bronze table',
+  silver_config: 'Silver table',
+  gold_config: 'Gold table',
+  dq_rule: 'Rule',
+  compute_profile: 'Compute profile',
+}
+
+/** By the name of the store's table. */
+const HREFS: Record<string, (of: Dependant) => string> = {}
+
+export function dependantWord(of: Dependant): string {
+  const words = of.table_name.replaceAll('_', ' ')
+  return WORDS[of.table_name] ?? words.charAt(0).toUpperCase() + words.slice(1)
+}
+
+/** Null for what has no page. */
+export function dependantHref(of: Dependant): string | null {
+  return HREFS[of.table_name]?.(of) ?? null
+}

@@ -1,0 +1,34 @@
+// What the palette finds by name. An area adds its objects here: one line each, with the address of a thing by its row.
+import { read, search as query } from '#lib/api/resource.ts'
+
+export type Found = { kind: string; label: string; hint: string; href: string }
+
+type Kind = {
+  kind: string
+  /** The collection's list, which takes `q`. */
+  collection: string
+  href: (row: Row) => string
+}
+
+type Row = { id: string; name: string; description?: string }
+
+const EACH = 6
+
+export const KINDS: Kind[] = []
+
+/** Things whose name or description has `text`, at most six of a kind. A kind that can't be read is left out. */
+export async function findObjects(text: string, signal: AbortSignal): Promise<Found[]> {
+  const answers = await Promise.allSettled(
+    KINDS.map(async ({ kind, collection, href }) => {
+      const url = `/api/${collection}${query({ q: text, limit: String(EACH) })}`
+      const { items } = await read<{ items: Row[] }>(url, signal)
+      return items.map((row) => ({
+        kind,
+        label: row.name,
+        hint: row.description ?? '',
+        href: href(row),
+      }))
+    }),
+  )
+  return answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
+}
