@@ -55,6 +55,8 @@ export type Call = {
   args: Expr[]
   distinct: boolean
   filter?: Expr
+  /** WITHIN GROUP (ORDER BY …). */
+  within?: SortItem[]
   nulls?: 'IGNORE' | 'RESPECT'
   over?: Window | string
 }

@@ -48,6 +48,8 @@ export type FunctionEntry = Omit<FunctionInfo, 'aliases' | 'kind'> & {
   args: [min: number, max: number]
   /** Arguments at these positions are lambdas and come uncompiled. */
   lambdas?: number[]
+  /** It may have WITHIN GROUP (ORDER BY …). */
+  within?: boolean
   /** With three arguments the first is a bare word such as DAY, and comes uncompiled. */
   unit?: boolean
 } & (
@@ -82,13 +84,24 @@ export class Context {
   source: Source
   call: Call
   args: Value[]
+  /** The keys of WITHIN GROUP, with their direction and place for NULLs. */
+  order: { sql: string; value: Value }[]
   lambda: (expr: Expr, params: { type: T; nullable: boolean }[]) => Lambda
+  /** Compiles a part of the call that isn't one of its arguments. */
+  compile: (expr: Expr) => Value
 
-  constructor(source: Source, call: Call, args: Value[], lambda: Context['lambda']) {
+  constructor(
+    source: Source,
+    call: Call,
+    args: Value[],
+    more: Pick<Context, 'order' | 'lambda' | 'compile'>,
+  ) {
     this.source = source
     this.call = call
     this.args = args
-    this.lambda = lambda
+    this.order = more.order
+    this.lambda = more.lambda
+    this.compile = more.compile
   }
 
   get at(): number {
@@ -156,6 +169,14 @@ export class Context {
         `Write ${what} as a literal.`,
       )
     return Number(value.literal)
+  }
+
+  /** The elements of an argument that is written as array(…). */
+  listed(index: number): Value[] {
+    const written = this.call.args[index]
+    if (written?.k !== 'call' || written.name !== 'array')
+      return this.wrong(`argument ${index + 1} must be written as array(…)`)
+    return written.args.map((arg) => this.compile(arg))
   }
 
   /** The arguments as one type. @throws sql_type */

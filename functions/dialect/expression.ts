@@ -8,11 +8,12 @@ import { Context, type Aggregate } from './catalogue.ts'
 import { lookup } from './functions.ts'
 import { position } from './lexer.ts'
 import { dateLiteral, intervalLiteral, numberLiteral, timestampLiteral } from './literals.ts'
+import { shiftBits } from './functions/bits.ts'
 import { likePattern, regexLiteral } from './patterns.ts'
 import { raise } from './prelude.ts'
 import { arithmetic, bitwise, comparable, comparison, concat, logical, unary } from './operators.ts'
 import { fields, resolve, type Scope } from './scope.ts'
-import { BOOLEAN, isIntegral, isNested, STRING, textOf, VOID, wider, type T } from './types.ts'
+import { BOOLEAN, INT, isIntegral, isNested, STRING, textOf, VOID, wider, type T } from './types.ts'
 import { once, type Source, type Value } from './value.ts'
 
 /** Where an expression stands, and so what it may contain. */
@@ -163,7 +164,7 @@ function binary(source: Source, op: string, left: Value, right: Value, at: numbe
     case '<<':
     case '>>':
     case '>>>':
-      return source.unsupported(`The operator ${op}`, at)
+      return shiftBits(source, op, left, implicit(source, right, INT), at)
     case '+':
     case '-':
     case '*':
@@ -400,7 +401,10 @@ function starless(expr: Call): Expr[] {
 function context(expr: Call, args: Value[], env: Env): Context {
   const entry = lookup(expr.name)!
   const [min, max] = entry.args
-  const built = new Context(env.source, expr, args, (lambda, params) => {
+  if (expr.within && !entry.within)
+    env.source.unsupported(`${expr.name} with WITHIN GROUP`, expr.at)
+  const order = (expr.within ?? []).map((item) => sortKey(item, env))
+  const lambda: Context['lambda'] = (lambda, params) => {
     if (lambda.k !== 'lambda')
       return env.source.unsupported(`${expr.name} without a lambda`, lambda.at)
     if (lambda.params.length > params.length)
@@ -417,6 +421,11 @@ function context(expr: Call, args: Value[], env: Env): Context {
     })
     const body = compile(lambda.body, { ...env, lambdas, subquery: undefined })
     return { sql: `lambda ${names.join(', ')}: ${body.sql}`, body }
+  }
+  const built = new Context(env.source, expr, args, {
+    order,
+    lambda,
+    compile: (part) => compile(part, env),
   })
   if (args.length < min || args.length > max)
     built.wrong(
@@ -460,6 +469,7 @@ function windowed(expr: Call, env: Env): Value {
   const entry = lookup(expr.name)!
   if (entry.kind !== 'aggregate' && entry.kind !== 'window') throw new TypeError(entry.name)
   if (expr.filter) source.unsupported(`${expr.name} with FILTER and OVER`, expr.at)
+  if (expr.within) source.unsupported(`${expr.name} with WITHIN GROUP and OVER`, expr.at)
   // Spark doesn't know the aliases of other items in here.
   const scope = { ...env.scope, aliases: undefined }
   const inside: Env = { ...env, scope, windows: false, where: 'a window function' }

@@ -1,19 +1,27 @@
 // The list: every function that SQL in metadata may call, in Spark's words. What isn't here is refused by name.
 import type { FunctionEntry, FunctionInfo } from './catalogue.ts'
 import { AGGREGATES } from './functions/aggregates.ts'
+import { ATTEMPTS } from './functions/attempts.ts'
+import { BITS } from './functions/bits.ts'
 import { COLLECTIONS } from './functions/collections.ts'
 import { CONDITIONALS } from './functions/conditionals.ts'
 import { DATES } from './functions/dates.ts'
+import { MATHEMATICS } from './functions/mathematics.ts'
 import { NUMBERS } from './functions/numbers.ts'
+import { STATISTICS } from './functions/statistics.ts'
 import { STRINGS } from './functions/strings.ts'
 import { WINDOWS } from './functions/windows.ts'
 
 const ENTRIES: FunctionEntry[] = [
   ...AGGREGATES,
+  ...ATTEMPTS,
+  ...BITS,
   ...COLLECTIONS,
   ...CONDITIONALS,
   ...DATES,
+  ...MATHEMATICS,
   ...NUMBERS,
+  ...STATISTICS,
   ...STRINGS,
   ...WINDOWS,
 ]

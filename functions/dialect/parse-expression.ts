@@ -432,7 +432,12 @@ export function makeExpressions(
       if (isWord('ORDER')) unsupported('ORDER BY inside a function')
     }
     needOp(')')
-    if (isWord('WITHIN')) unsupported('WITHIN GROUP')
+    if (isWord('WITHIN') && isWord('GROUP', 1)) {
+      skip(2)
+      needOp('(')
+      result.within = orderBy()
+      needOp(')')
+    }
     if (isWord('FILTER') && isOp('(', 1)) {
       next()
       next()

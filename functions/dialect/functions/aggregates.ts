@@ -238,6 +238,35 @@ export const AGGREGATES: FunctionEntry[] = [
     args: [1, 1],
     aggregate: avg,
   },
+  {
+    kind: 'aggregate',
+    name: 'try_sum',
+    category,
+    signature: 'try_sum([DISTINCT] x)',
+    description: 'The sum, or NULL where it is beyond its type; NULLs are skipped.',
+    returns: 'as sum',
+    args: [1, 1],
+    aggregate: (context) => {
+      const parts = sum(context)
+      if (!isIntegral(parts.type) && parts.type.kind !== 'decimal') return parts
+      if (parts.type.kind === 'decimal' && parts.type.precision === 38)
+        context.source.unsupported('try_sum of decimals this wide', context.at)
+      const x = context.number(0)
+      const build: Aggregate['build'] = (agg) =>
+        `TRY_CAST(${agg('sum', [x.sql])} AS ${duck(parts.type)})`
+      return { ...parts, raises: false, build }
+    },
+  },
+  {
+    kind: 'aggregate',
+    name: 'try_avg',
+    category,
+    signature: 'try_avg([DISTINCT] x)',
+    description: 'The mean; NULLs are skipped. It has no sum that could overflow.',
+    returns: 'as avg',
+    args: [1, 1],
+    aggregate: avg,
+  },
   extreme('min'),
   extreme('max'),
   extremeBy('min_by', 'arg_min_null'),

@@ -191,6 +191,16 @@ export const CONDITIONALS: FunctionEntry[] = [
     },
   },
   {
+    name: 'equal_null',
+    category,
+    signature: 'equal_null(a, b)',
+    description: 'Whether a equals b, NULL being equal to NULL; same as <=>.',
+    returns: 'boolean',
+    args: [2, 2],
+    compile: (context) =>
+      comparison(context.source, '<=>', context.arg(0), context.arg(1), context.at),
+  },
+  {
     name: 'decode',
     category,
     signature: 'decode(a, value, result, …, default)',

@@ -5,6 +5,7 @@ import { arithmetic, exact34, negative, unscaled, whole as digitsOf } from '../o
 import { MACROS } from '../prelude.ts'
 import {
   adjusted,
+  asDecimal,
   BIGINT,
   DOUBLE,
   duck,
@@ -104,8 +105,7 @@ function rounding(even: boolean): (context: Context) => Value {
 function whole(name: 'floor' | 'ceil'): (context: Context) => Value {
   return (context) => {
     const x = context.number(0)
-    if (context.args.length > 1)
-      return context.source.unsupported(`${name} to a number of digits`, context.at)
+    if (context.args.length > 1) return wholeDigits(context, name, x)
     if (isIntegral(x.type))
       return { ...cast(context.source, x, BIGINT), nullable: true, column: undefined }
     if (x.type.kind === 'decimal') {
@@ -118,6 +118,34 @@ function whole(name: 'floor' | 'ceil'): (context: Context) => Value {
     }
     return context.make(`lf_whole(${name}(${x.sql}))`, BIGINT, [x], { nullable: true, uses: 8 })
   }
+}
+
+/** floor(x, digits) and ceil(x, digits): always a decimal. */
+function wholeDigits(context: Context, name: 'floor' | 'ceil', given: Value): Value {
+  if (isFloat(given.type))
+    return context.source.unsupported(
+      `${name} of a ${given.type.kind} to a number of digits`,
+      context.at,
+      'Cast it to decimal.',
+    )
+  const x = cast(context.source, given, asDecimal(given.type))
+  const { precision, scale } = x.type as Decimal
+  const d = context.whole(1, 'a number of digits')
+  if (Math.abs(d) > 18) context.source.unsupported(`Rounding to ${d} digits`, context.at)
+  const whole_ = precision - scale + 1
+  const type: Decimal =
+    d < 0
+      ? { kind: 'decimal', precision: Math.max(whole_, -d + 1), scale: 0 }
+      : { kind: 'decimal', precision: whole_ + Math.min(scale, d), scale: Math.min(scale, d) }
+  if (type.precision > 38) context.source.unsupported(`${name} of a decimal this wide`, context.at)
+  if (d >= scale) return { ...cast(context.source, x, type), nullable: true, column: undefined }
+  const unit = `1${'0'.repeat(scale - d)}::HUGEINT`
+  const plain = `${digitsOf(x)}::HUGEINT`
+  const parts =
+    name === 'floor' ? `lf_floor_div(${plain}, ${unit})` : `-lf_floor_div(-(${plain}), ${unit})`
+  const sql =
+    d < 0 ? `CAST((${parts}) * 1${'0'.repeat(-d)} AS ${duck(type)})` : unscaled(`(${parts})`, type)
+  return context.make(sql, type, [x], { nullable: true, raises: true, uses: 6 })
 }
 
 /** A function of doubles that both engines compute by the same C or Java rules. */
@@ -144,11 +172,8 @@ const real = (
 })
 
 // A logarithm of what has none is NULL in Spark.
-const logarithm = (name: string, description: string, fn: string, aliases?: string[]) =>
-  real(name, description, (x) => `CASE WHEN ${x} <= 0 THEN NULL ELSE ${fn}(${x}) END`, {
-    uses: 2,
-    aliases,
-  })
+const logarithm = (name: string, description: string, fn: string) =>
+  real(name, description, (x) => `CASE WHEN ${x} <= 0 THEN NULL ELSE ${fn}(${x}) END`, { uses: 2 })
 
 function modulo(context: Context): Value {
   return arithmetic(context.source, '%', context.arg(0), context.arg(1), context.at)
@@ -158,8 +183,18 @@ function modulo(context: Context): Value {
 function pmod(context: Context): Value {
   const [a, b] = [context.number(0), context.number(1)]
   const type: T | undefined = tightest(a.type, b.type)
-  if (!type || !isIntegral(type))
-    return context.source.unsupported('pmod of other than whole numbers', context.at)
+  if (!type || !isIntegral(type)) {
+    const { source, at } = context
+    const rest = arithmetic(source, '%', a, b, at)
+    const again = arithmetic(source, '%', arithmetic(source, '+', rest, b, at), b, at)
+    const other = cast(source, again, rest.type)
+    return context.make(
+      `CASE WHEN ${rest.sql} < 0 THEN ${other.sql} ELSE ${rest.sql} END`,
+      rest.type,
+      [rest, other],
+      { nullable: true, uses: 2 },
+    )
+  }
   const [x, y] = [a, b].map((value) => cast(context.source, value, BIGINT))
   // In 128 bits, so that the sum of two remainders can't overflow.
   const sql = `CAST(lf_pmod(${x!.sql}::HUGEINT, lf_divisor(${x!.sql}, ${y!.sql}::HUGEINT)) AS ${duck(type)})`
@@ -271,6 +306,16 @@ export const NUMBERS: FunctionEntry[] = [
     compile: modulo,
   },
   {
+    name: 'div',
+    category,
+    signature: 'div(a, b), a DIV b',
+    description: 'The whole part of a / b.',
+    returns: 'bigint',
+    args: [2, 2],
+    compile: (context) =>
+      arithmetic(context.source, 'DIV', context.arg(0), context.arg(1), context.at),
+  },
+  {
     name: 'pmod',
     category,
     signature: 'pmod(a, b)',
@@ -288,7 +333,7 @@ export const NUMBERS: FunctionEntry[] = [
   real('degrees', 'Radians as degrees.', (x) => `(${x} * (180::DOUBLE / pi()))`),
   real('radians', 'Degrees as radians.', (x) => `(${x} / 180::DOUBLE * pi())`),
   real('exp', 'e to the power of x.', (x) => `exp(${x})`),
-  logarithm('ln', 'The natural logarithm; NULL for 0 and below.', 'ln', ['log']),
+  logarithm('ln', 'The natural logarithm; NULL for 0 and below.', 'ln'),
   logarithm('log10', 'The logarithm to base 10; NULL for 0 and below.', 'log10'),
   logarithm('log2', 'The logarithm to base 2; NULL for 0 and below.', 'log2'),
   {
@@ -305,26 +350,6 @@ export const NUMBERS: FunctionEntry[] = [
     },
   },
   {
-    name: 'try_divide',
-    category,
-    signature: 'try_divide(a, b)',
-    description: 'a / b, or NULL where b is 0.',
-    returns: 'as /',
-    args: [2, 2],
-    compile: (context) => {
-      const [a, b] = [context.number(0), context.number(1)]
-      if (!isIntegral(a.type) && !isFloat(a.type))
-        return context.source.unsupported('try_divide of decimals', context.at)
-      if (!isIntegral(b.type) && !isFloat(b.type))
-        return context.source.unsupported('try_divide of decimals', context.at)
-      const [x, y] = [a, b].map((value) => cast(context.source, value, DOUBLE))
-      return context.make(`(${x!.sql} / nullif(${y!.sql}, 0))`, DOUBLE, [x!, y!], {
-        nullable: true,
-        uses: 2,
-      })
-    },
-  },
-  {
     name: 'bit_count',
     category,
     signature: 'bit_count(x)',
@@ -332,7 +357,9 @@ export const NUMBERS: FunctionEntry[] = [
     returns: 'int',
     args: [1, 1],
     compile: (context) => {
-      const x = context.bigint(0)
+      const given = context.arg(0)
+      const x =
+        given.type.kind === 'boolean' ? cast(context.source, given, BIGINT) : context.bigint(0)
       return context.make(`CAST(bit_count(${x.sql}) AS INTEGER)`, INT, [x])
     },
   },

@@ -550,14 +550,16 @@ export const STRINGS: FunctionEntry[] = [
   {
     name: 'hex',
     category,
-    signature: 'hex(text)',
-    description: 'The bytes of a text as hexadecimal digits.',
+    signature: 'hex(x)',
+    description: 'The bytes of a text, or a whole number, as hexadecimal digits.',
     returns: 'string',
     args: [1, 1],
     compile: (context) => {
       const value = context.arg(0)
-      if (value.type.kind !== 'string' && value.type.kind !== 'binary')
-        context.source.unsupported(`hex of ${textOf(value.type)}`, context.at)
+      if (value.type.kind !== 'string' && value.type.kind !== 'binary') {
+        const x = context.bigint(0)
+        return context.make(`hex(${x.sql})`, STRING, [x])
+      }
       return context.make(`hex(${value.sql})`, STRING, [value])
     },
   },
