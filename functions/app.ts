@@ -31,6 +31,7 @@ import type { Ctx, Deps, Env } from './request.ts'
 import { ruleSets } from './rule-sets.ts'
 import { schedules } from './schedules.ts'
 import { silverConfigs } from './silver-configs.ts'
+import { sourceHealth } from './source-health.ts'
 import { sources } from './sources.ts'
 import { health, status } from './status.ts'
 import { sql } from './sql.ts'
@@ -69,6 +70,7 @@ export function createApp(deps: Deps | ((bindings: unknown) => Deps), auth: Auth
     })
     .route('/api/health', health)
     .use('/api/*', authenticate(auth))
+    .route('/api/sources/health', sourceHealth)
     .route('/api/sources', sources)
     .route('/api/groups', groups)
     .route('/api/schedules', schedules)

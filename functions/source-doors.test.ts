@@ -106,5 +106,55 @@ it('registers tables through all zones in one call, or shows what it would regis
     'silver:silver.people',
   ])
   const twice = await app.call('POST', `/api/sources/${source_id}/onboard`, wish)
-  expect(twice).toMatchObject({ status: 409, body: { code: 'already_exists' } })
+  expect(twice).toMatchObject({
+    status: 409,
+    body: { code: 'already_exists', errors: [{ path: 'tables.0' }] },
+  })
+})
+
+it('makes the group of new tables in the same call, and takes it back when a table is refused', async () => {
+  const tables = [{ object: 'people.json', name: 'people_again' }]
+  const wish = { new_group: 'fresh', bronze_schema: 'b2', silver_schema: 's2', tables }
+  const both = await app.call('POST', `/api/sources/${source_id}/onboard`, { ...wish, group_id })
+  expect(both.body.code).toBe('validation_failed')
+  const refused = await app.call('POST', `/api/sources/${source_id}/onboard`, {
+    ...wish,
+    tables: [...tables, { object: 'people.json', name: 'of_whom', keys: ['nobody'] }],
+  })
+  expect(refused).toMatchObject({ status: 422, body: { errors: [{ path: 'tables.1.keys.0' }] } })
+  expect((await app.call('GET', '/api/groups?q=fresh')).body.items).toEqual([])
+  const made = await app.call('POST', `/api/sources/${source_id}/onboard`, wish)
+  expect(made.body.tables).toMatchObject([{ bronze: 'b2.people_again', silver: 's2.people_again' }])
+  const group = await app.call('GET', `/api/groups/${made.body.group_id}`)
+  expect(group.body.name).toBe('fresh')
+})
+
+it('says what reads each source and how that went, also before anything ran', async () => {
+  const { body } = await app.call('GET', '/api/sources/health')
+  const mine = body.items.find((each: { source_id: string }) => each.source_id === source_id)
+  expect(mine).toMatchObject({
+    tables: 3,
+    succeeded: 0,
+    failed: 0,
+    last_read_at: null,
+    error: null,
+  })
+  expect(mine.groups.map((each: { name: string }) => each.name)).toEqual(['fresh', 'orders'])
+  const one = await app.call('GET', `/api/sources/health?id=${source_id}`)
+  expect(one.body.items).toEqual([mine])
+})
+
+it('answers what it found some minutes ago, and looks again when told to or when the source changed', async () => {
+  const discover = (query = '') => app.call('POST', `/api/sources/${source_id}/discover${query}`)
+  const first = await discover()
+  await writeFile(join(dir, 'late.csv'), 'a\n1\n')
+  const names = (answer: { body: { items: { name: string }[] } }) =>
+    answer.body.items.map((each) => each.name)
+  const again = await discover()
+  expect(again.body.discovered_at).toBe(first.body.discovered_at)
+  expect(names(again)).not.toContain('late')
+  expect(names(await discover('?fresh=true'))).toContain('late')
+  await rm(join(dir, 'late.csv'))
+  await app.call('PATCH', `/api/sources/${source_id}`, { owner: 'ada' })
+  expect(names(await discover())).not.toContain('late')
 })

@@ -3,14 +3,17 @@ import { Hono } from 'hono'
 import { describeRoute } from 'hono-openapi'
 import * as v from 'valibot'
 import { BronzeConfigCreate } from '#core/bronze-config.ts'
-import { fail } from '#core/errors.ts'
+import { fail, LakeForgeError } from '#core/errors.ts'
 import { columnName, columnNames, name, tableName } from '#core/fields.ts'
+import { GroupCreate } from '#core/group.ts'
 import { uuidv7 } from '#core/id.ts'
 import { RawConfigCreate } from '#core/raw-config.ts'
 import { SilverConfigCreate } from '#core/silver-config.ts'
 import type { Source } from '#core/source.ts'
 import type { DiscoveredObject, RawObject, SourceDoor, TestStep } from '#engine/source.ts'
+import { allowing } from '#sql/db.ts'
 import type { Tx } from '#sql/db.ts'
+import { discovered } from './discovery.ts'
 import { need, parse, validate } from './request.ts'
 import type { Ctx, Env } from './request.ts'
 import { write } from './resource.ts'
@@ -42,13 +45,15 @@ const OnboardTable = v.strictObject({
   read_mode: v.optional(v.picklist(['full', 'incremental', 'files'])),
   load_type: v.optional(v.picklist(['append', 'replace', 'merge', 'scd2'])),
   sequence_by: v.optional(v.nullable(v.string())),
-  schema_policy: v.optional(v.picklist(['evolve', 'freeze', 'rescue'])),
+  schema_policy: v.optional(v.picklist(['evolve', 'freeze', 'rescue', 'approve'])),
   bronze: v.optional(tableName),
   silver: v.optional(v.nullable(tableName)),
 })
 
-const OnboardBody = v.strictObject({
-  group_id: v.pipe(v.string(), v.uuid('Give an id: a uuid.')),
+const Onboarding = v.strictObject({
+  group_id: v.optional(v.pipe(v.string(), v.uuid('Give an id: a uuid.'))),
+  /** Made in the same transaction, instead of `group_id`. */
+  new_group: v.optional(name),
   /** Schemas of the tables that are made. */
   bronze_schema: v.optional(name, 'bronze'),
   silver_schema: v.optional(name, 'silver'),
@@ -58,9 +63,19 @@ const OnboardBody = v.strictObject({
     v.maxLength(5000, 'At most 5000 tables.'),
   ),
 })
+const OnboardBody = v.pipe(
+  Onboarding,
+  v.check(
+    ({ group_id, new_group }) => (group_id === undefined) !== (new_group === undefined),
+    'Give group_id, or new_group.',
+  ),
+)
 
 const DryRun = v.object({ dry_run: v.optional(v.picklist(['true', 'false'])) })
+const DiscoverQuery = v.object({ fresh: v.optional(v.picklist(['true', 'false'])) })
 const tags = ['sources']
+/** All rows in one transaction: thousands of tables take longer than a transaction usually may. */
+const WRITE_MS = 120_000
 
 export const sourceDoors = new Hono<Env>()
   .post(
@@ -78,11 +93,15 @@ export const sourceDoors = new Hono<Env>()
     '/:id/discover',
     describeRoute({
       tags,
-      summary: 'What a source has: tables or files, columns with types, sizes',
+      summary:
+        'What a source has: tables or files, columns with types, sizes; as it was found some minutes ago unless fresh',
     }),
+    validate('query', DiscoverQuery),
     async (c) => {
       need(c, 'editor')
-      return c.json({ items: await door(c).discover(await sourceOf(c)), next: null })
+      const fresh = c.req.valid('query').fresh === 'true'
+      const { objects, discovered_at } = await discovered(door(c), await sourceOf(c), fresh)
+      return c.json({ items: objects, discovered_at, next: null })
     },
   )
   .post(
@@ -107,26 +126,58 @@ export const sourceDoors = new Hono<Env>()
       const body = c.req.valid('json')
       need(c, 'editor', body.group_id)
       const source = await sourceOf(c)
-      const objects = new Map((await door(c).discover(source)).map((each) => [each.object, each]))
-      const made = await write(c, c.req.valid('query').dry_run === 'true', async (tx) => {
-        const tables = []
-        for (const table of body.tables) {
-          const object =
-            objects.get(table.object) ??
-            fail('object_unknown', { object: table.object, source: source.name })
-          if (object.problem)
-            fail(
-              'object_unreadable',
-              { object: table.object, reason: object.problem.message },
-              { hint: object.problem.hint },
-            )
-          tables.push(await onboard(c, tx, source, object, table, body))
-        }
-        return tables
-      })
-      return c.json({ tables: made }, 201)
+      const { objects } = await discovered(door(c), source)
+      const by_object = new Map(objects.map((each) => [each.object, each]))
+      const dry_run = c.req.valid('query').dry_run === 'true'
+      const made = await allowing(WRITE_MS, () =>
+        write(c, dry_run, async (tx) => {
+          const group_id =
+            body.group_id ??
+            (await insert(tx, 'source_group', parse(GroupCreate, { name: body.new_group })))
+          const tables = []
+          for (const [index, table] of body.tables.entries()) {
+            try {
+              const object =
+                by_object.get(table.object) ??
+                fail('object_unknown', { object: table.object, source: source.name })
+              if (object.problem)
+                fail(
+                  'object_unreadable',
+                  { object: table.object, reason: object.problem.message },
+                  { hint: object.problem.hint },
+                )
+              const wish = { ...body, group_id }
+              tables.push(await onboard(c, tx, source, object, table, wish))
+            } catch (error) {
+              throw ofTable(error, index, table.object)
+            }
+          }
+          return { group_id, tables }
+        }),
+      )
+      return c.json(made, 201)
     },
   )
+
+/** The same refusal, with the table that it is about: the form shows it there. */
+function ofTable(error: unknown, index: number, object: string): unknown {
+  const path = `tables.${index}`
+  if (error instanceof LakeForgeError) {
+    const errors =
+      error.errors.length > 0
+        ? error.errors.map((each) => ({ ...each, path: `${path}.${each.path}` }))
+        : [{ path, message: error.message }]
+    return new LakeForgeError(error.code, error.detail, { hint: error.hint, cause: error, errors })
+  }
+  const { code, table_name, constraint_name } = error as Record<string, string | undefined>
+  if (code !== '23505') return error
+  const kind = (table_name ?? 'table').replaceAll('_', ' ')
+  return new LakeForgeError(
+    'already_exists',
+    { kind, constraint: constraint_name ?? '' },
+    { cause: error, errors: [{ path, message: `There is already such a ${kind}: ${object}.` }] },
+  )
+}
 
 /**
  * Raw, bronze and silver of one object. What is read whole each time replaces its tables; what comes piece by piece is appended
@@ -138,7 +189,7 @@ async function onboard(
   source: Source,
   object: DiscoveredObject,
   table: v.InferOutput<typeof OnboardTable>,
-  body: v.InferOutput<typeof OnboardBody>,
+  body: v.InferOutput<typeof OnboardBody> & { group_id: string },
 ): Promise<{
   object: string
   raw_id: string
@@ -222,7 +273,7 @@ async function sourceOf(c: Ctx): Promise<Source> {
 }
 
 async function found(c: Ctx, source: Source, object: string): Promise<DiscoveredObject> {
-  const objects = await door(c).discover(source)
+  const { objects } = await discovered(door(c), source)
   return (
     objects.find((each) => each.object === object) ??
     fail('object_unknown', { object, source: source.name })
