@@ -28,6 +28,7 @@ import { metadata } from './metadata.ts'
 import { openApi } from './open-api.ts'
 import { rawConfigs } from './raw-configs.ts'
 import type { Ctx, Deps, Env } from './request.ts'
+import { replays } from './replays.ts'
 import { ruleSets } from './rule-sets.ts'
 import { schedules } from './schedules.ts'
 import { silverConfigs } from './silver-configs.ts'
@@ -87,6 +88,7 @@ export function createApp(deps: Deps | ((bindings: unknown) => Deps), auth: Auth
     .route('/api/batches', batchBulk)
     .route('/api/batches', batchCompare)
     .route('/api/batches', batchLines)
+    .route('/api/batches', replays)
     .route('/api/logs', logs)
     .route('/api/changes', changes)
     .route('/api/lineage', lineage)

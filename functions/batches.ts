@@ -8,7 +8,7 @@ import type { Batch, Step } from '#core/batch.ts'
 import { fail } from '#core/errors.ts'
 import { RetryScope } from '#core/retry.ts'
 import { COUNTS } from '#engine/engine.ts'
-import { cancelBatch, createReplay, retryBatch, retryPreview } from '#engine/run.ts'
+import { cancelBatch, retryBatch, retryPreview } from '#engine/run.ts'
 import type { Db } from '#sql/db.ts'
 import { batchFacets, BATCH_FILTER, matchingBatches } from './batch-filter.ts'
 import { decodeCursor, encodeCursor, need, PageQuery, validate } from './request.ts'
@@ -136,20 +136,6 @@ export const batches = new Hono<Env>()
       const steps = await retryBatch(c.var.sql, batch.id, c.var.actor.name, { scope, from })
       c.var.deps.nudge?.()
       return c.json({ batch_id: batch.id, steps }, 202)
-    },
-  )
-  .post(
-    '/:id/replay',
-    describeRoute({
-      tags,
-      summary: 'Repeat a batch beside its tables and compare; answers the batch that does it',
-    }),
-    async (c) => {
-      const batch = await find(c.var.sql, c.req.param('id'))
-      need(c, 'operator', batch.group_id)
-      const batch_id = await c.var.sql.begin((tx) => createReplay(tx, batch.id, c.var.actor.name))
-      c.var.deps.nudge?.()
-      return c.json({ batch_id, replay_of: batch.id }, 202)
     },
   )
   .get(

@@ -1,4 +1,5 @@
 // What a verb writes: lines, tables, faults. Colours only on a terminal that wants them; `--json` alone on stdout.
+import { createInterface } from 'node:readline/promises'
 import { styleText } from 'node:util'
 
 export type Format = 'text' | 'md' | 'json' | 'yaml' | 'csv' | 'table'
@@ -122,4 +123,18 @@ export function stateStyle(state: string | null | undefined): Style | undefined 
 
 export function words(number: number, one: string, many = `${one}s`): string {
   return `${count(number)} ${number === 1 ? one : many}`
+}
+
+/** Asks on the terminal; no, said aloud, where nobody sits at one. */
+export async function confirmed(io: Io, question: string): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) {
+    io.err('There is nobody to ask.')
+    return false
+  }
+  const ask = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return /^y(es)?$/i.test((await ask.question(`${question} [y/N] `)).trim())
+  } finally {
+    ask.close()
+  }
 }

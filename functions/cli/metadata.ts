@@ -1,7 +1,6 @@
 // apply, export, plan: metadata as files, and what it means for a group.
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
-import { createInterface } from 'node:readline/promises'
 import type { Change } from '#core/metadata-changes.ts'
 import type { MetadataFile } from '#core/metadata-file.ts'
 import { didYouMean } from '#core/nearest.ts'
@@ -9,7 +8,7 @@ import type { Plan, PlanStep } from '#core/plan.ts'
 import type { Applied } from '../metadata.ts'
 import { CliError, usage } from './client.ts'
 import type { Client } from './client.ts'
-import { paint, plain, table, words } from './io.ts'
+import { confirmed, paint, plain, table, words } from './io.ts'
 import type { Format, Io } from './io.ts'
 import type { Verb } from './verb.ts'
 
@@ -208,19 +207,6 @@ async function readText(file: string): Promise<string> {
       detail: `${file} is not UTF-8 text.`,
       hint: 'Save it as UTF-8.',
     })
-  }
-}
-
-async function confirmed(io: Io, question: string): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY) {
-    io.err('There is nobody to ask.')
-    return false
-  }
-  const ask = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    return /^y(es)?$/i.test((await ask.question(`${question} [y/N] `)).trim())
-  } finally {
-    ask.close()
   }
 }
 

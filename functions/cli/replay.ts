@@ -1,6 +1,8 @@
-// replay: a batch once more beside its tables, and how it compares.
+// replay: a batch once more beside its tables, and how it compares; or applied, in apply-replay.ts.
+import { applyReplay } from './apply-replay.ts'
 import { findBatch, watch } from './batches.ts'
 import type { Detail } from './batches.ts'
+import { usage } from './client.ts'
 import { count, paint, plain, table } from './io.ts'
 import type { Io } from './io.ts'
 import type { Step } from './progress.ts'
@@ -24,15 +26,32 @@ export const replay: Verb = {
   summary: 'Run a batch again beside its tables, and compare.',
   about: [
     'From its raw files and its stored plan, at the versions that it read. Nothing that is there changes. The exit code is 1 where something differs.',
+    '--apply takes its tables back to before it, and runs it and all later batches of its group again, in order. What that means is shown and asked first. The exit code is 1 unless all of them succeed.',
     'A batch is named by its id, by the beginning of it, by its group for the last one, or by `last`.',
   ],
+  options: {
+    apply: { type: 'boolean', help: 'Take the tables back and run all batches since again.' },
+    'dry-run': { type: 'boolean', help: 'With --apply: only show what it would do.' },
+    yes: { type: 'boolean', short: 'y', help: 'Do not ask before --apply.' },
+  },
   formats: ['text', 'md', 'json'],
   least: 1,
   most: 1,
-  examples: ['lakeforge replay last', 'lakeforge replay shop --format md'],
-  async run({ io, args, format, client }) {
+  examples: [
+    'lakeforge replay last',
+    'lakeforge replay shop --format md',
+    'lakeforge replay 0198c7 --apply',
+  ],
+  async run({ io, args, options, format, client }) {
     const api = await client()
     const id = await findBatch(api, args[0]!, false)
+    if (options.apply === true)
+      return applyReplay(io, api, id, format, {
+        dry_run: options['dry-run'] === true,
+        yes: options.yes === true,
+      })
+    if (options['dry-run'] === true)
+      usage('--dry-run goes with --apply.', 'lakeforge replay --help')
     const { batch_id } = await api.post<{ batch_id: string }>(`/api/batches/${id}/replay`)
     const now = await watch(io, api, batch_id)
     const first = await api.get<Detail>(`/api/batches/${id}`)

@@ -76,6 +76,8 @@ export type Batch = {
   plan_hash: string
   metadata_version: string
   replay_of: string | null
+  /** The applied replay by which it ran last. */
+  replay_run_id: string | null
   requested_by: string
   idempotency_key: string | null
   handle: string | null

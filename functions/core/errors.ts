@@ -59,6 +59,12 @@ export const ERRORS = {
     message: 'The batch is still {state}.',
     hint: 'Wait for its end, or cancel it first.',
   },
+  batch_running: {
+    status: 409,
+    retry: true,
+    message: 'A batch of the group runs or waits.',
+    hint: 'Wait for its end, or cancel it first.',
+  },
   bind_refused: {
     status: 500,
     retry: false,
@@ -438,6 +444,13 @@ export const ERRORS = {
     message: 'The raw file "{path}" is not what its manifest says.',
     hint: 'Restore it from a backup; raw files never change.',
   },
+  raw_gone: {
+    status: 409,
+    retry: false,
+    message:
+      'Batch {seq} of {raw} is in {table}, but no longer whole in raw: it can not be run again.',
+    hint: 'Refresh the table fully, or replay from a later batch.',
+  },
   raw_value_invalid: {
     status: 422,
     retry: false,
@@ -461,6 +474,12 @@ export const ERRORS = {
     retry: false,
     message: 'Run again, "{table}" comes to something else: {differences}.',
     hint: 'Look at the batch: a source of change that is neither raw, plan nor recorded version went into it.',
+  },
+  replay_open: {
+    status: 409,
+    retry: true,
+    message: 'A replay of the group is not done yet.',
+    hint: 'Wait for its end.',
   },
   restore_not_empty: {
     status: 409,

@@ -153,12 +153,19 @@ export type QueryResult = {
   versions: Record<string, number>
 }
 
-/** A table that was taken back; `to_version` null: to before its first commit. `version` is that of the restoring commit. */
+/**
+ * A table that is taken back; `to_version` null: to before its first commit. `version` is that of the restoring commit, null
+ * in a dry run. Rows are null where a file's statistics don't tell.
+ */
 export type RestoredTable = {
   table: string
   from_version: number
   to_version: number | null
-  version: number
+  version: number | null
+  from_rows: number | null
+  from_bytes: number
+  to_rows: number | null
+  to_bytes: number
 }
 
 export type Engine = {
@@ -192,12 +199,15 @@ export type Engine = {
   location?(environment: string, table: string): string
   /**
    * Takes all tables that `steps` write back to before batch `seq`, so that it and every later batch can be started again, in
-   * order, with their own plans and run inputs. No batch of these tables may run meanwhile. Only where `can.query`.
+   * order, with their own plans and run inputs. No batch of these tables may run meanwhile. Only where `can.query`. A dry run
+   * says what would be done, and refuses what could not.
+   * @throws delta_files_gone, raw_gone before anything is changed
    */
   restore(request: {
     environment: string
     steps: PlanStep[]
     seq: string
+    dry_run?: boolean
   }): Promise<RestoredTable[]>
   close(): Promise<void>
 }

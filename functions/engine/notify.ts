@@ -129,9 +129,11 @@ export async function notifyEnd(
       notify: Group['notify']
       warned: boolean
       before: string | null
+      again: boolean
     }[]
   >`
     select b.group_name, b.environment, b.seq::text, b.attempt, b.error_code, b.error_message, b.error_hint, b.finished_at, b.warned, g.notify,
+      b.replay_run_id is not null as again,
       (
         select e.state from logging.batch_run e
         where e.group_id = b.group_id and e.environment_id = b.environment_id and e.seq < b.seq
@@ -143,11 +145,11 @@ export async function notifyEnd(
     where b.id = ${batch_id} and b.replay_of is null
   `
   if (!batch) return
-  // A retry that succeeds heals its own failure
+  // A retry that succeeds heals its own failure; an applied replay repeats what was well
   const kind =
     state === 'failed'
       ? 'failed'
-      : batch.before === 'failed' || batch.attempt > 1
+      : batch.before === 'failed' || (batch.attempt > 1 && !batch.again)
         ? 'recovered'
         : null
   if (kind === null) return

@@ -2,7 +2,8 @@
 import type { Sql } from '#sql/db.ts'
 import type { Engine } from './engine.ts'
 import { notifyEnd } from './notify.ts'
-import { driveBatch } from './run.ts'
+import { driveReplay, openReplays } from './replay.ts'
+import { driveBatch, plainly } from './run.ts'
 import type { Around } from './run.ts'
 import { claimDue } from './sync-jobs.ts'
 
@@ -12,6 +13,9 @@ export type Owner = {
   /** Stops taking up work; running batches are left as they are and go on at the next start. */
   stop(): Promise<void>
 }
+
+type OfGroup = { group_id: string; environment_id: string }
+const keyOf = ({ group_id, environment_id }: OfGroup) => `${group_id}/${environment_id}`
 
 /**
  * The owner of a home at work: every `tick_ms` it claims what is due and drives the open batches of its environments, one at a
@@ -56,19 +60,28 @@ export function startOwner(
         and e.home_id = ${options.home_id}
       order by b.group_id, b.environment_id, b.seq
     `
-    for (const batch of open) {
-      const key = `${batch.group_id}/${batch.environment_id}`
-      if (driving.has(key)) continue
-      driving.set(
-        key,
-        drive(batch)
-          // The next of the group at once; after an error at the next tick, so that a broken one can't spin
-          .then(nudge, (error: unknown) => {
-            if (!stopping.signal.aborted) console.error(`batch ${batch.id}:`, error)
-          })
-          .finally(() => driving.delete(key)),
-      )
-    }
+    // Read after the batches: a replay is asked for only while none is open, so that none is seen without it
+    const replays = await openReplays(sql, engine.name, options.home_id)
+    for (const replay of replays)
+      take(replay, 'replay', () => driveReplay(sql, engine, replay.id, options.around ?? plainly))
+    // Before its tables are restored, no batch of the group may begin
+    const held = new Set(replays.map(keyOf))
+    for (const batch of open) if (!held.has(keyOf(batch))) take(batch, 'batch', () => drive(batch))
+  }
+
+  /** Begins what is to be done for a group in an environment, unless something is being done there. */
+  const take = (what: OfGroup & { id: string }, name: string, work: () => Promise<void>) => {
+    const key = keyOf(what)
+    if (driving.has(key)) return
+    driving.set(
+      key,
+      work()
+        // The next of the group at once; after an error at the next tick, so that a broken one can't spin
+        .then(nudge, (error: unknown) => {
+          if (!stopping.signal.aborted) console.error(`${name} ${what.id}:`, error)
+        })
+        .finally(() => driving.delete(key)),
+    )
   }
 
   const loop = (async () => {

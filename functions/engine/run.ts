@@ -194,7 +194,7 @@ export async function retryPreview(
 
 /**
  * Puts steps of a finished batch back to pending; what succeeded stays done. The batch keeps its plan and its run input.
- * @throws not_found, batch_not_final, nothing_to_retry, step_unknown
+ * @throws not_found, batch_not_final, nothing_to_retry, step_unknown, replay_open
  */
 export async function retryBatch(
   sql: Sql,
@@ -205,6 +205,12 @@ export async function retryBatch(
   return sql.begin(async (tx) => {
     const batch = await lockBatch(tx, id)
     if (batch.finished_at === null) fail('batch_not_final', { state: batch.state })
+    await lockGroup(tx, batch)
+    const [replay] = await tx`
+      select from logging.replay_run r
+      where group_id = ${batch.group_id} and environment_id = ${batch.environment_id} and logging.is_open(r)
+    `
+    if (replay) fail('replay_open')
     const steps = await retryPreview(tx, id, scope)
     if (steps.length === 0) fail('nothing_to_retry')
     await tx`
@@ -244,9 +250,21 @@ async function lockBatch(tx: Tx, id: string): Promise<BatchRow> {
   return batch ?? fail('not_found', { kind: 'batch', name: id })
 }
 
+/** Who makes a batch of the group in the environment holds this row: none is made unseen while it is locked. */
+export async function lockGroup(
+  tx: Tx,
+  { group_id, environment_id }: { group_id: string; environment_id: string },
+): Promise<void> {
+  await tx`
+    select from logging.group_seq
+    where group_id = ${group_id} and environment_id = ${environment_id}
+    for update
+  `
+}
+
 /** Runs an action that must hold or not hold as a whole; the crash test passes its own to kill around each. */
 export type Around = <T>(name: string, action: () => Promise<T>) => Promise<T>
-const plainly: Around = (_name, action) => action()
+export const plainly: Around = (_name, action) => action()
 
 /**
  * Drives one batch to its end: takes up a new one, and goes on with one that a dead process left. Call it from the one owner of

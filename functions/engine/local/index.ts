@@ -104,7 +104,8 @@ export function openLocalEngine(options: LocalEngineOptions): Engine {
       return await runner.run(request)
     },
     location: (environment, table) => tableDir(rootOf(environment), table),
-    restore: ({ environment, steps, seq }) => restoreTables(rootOf(environment), steps, seq),
+    restore: ({ environment, steps, seq, dry_run }) =>
+      restoreTables(rootOf(environment), steps, seq, dry_run),
     async close() {
       closed = true
       for (const runner of runners.values()) runner.close()

@@ -1,46 +1,123 @@
 // Takes the tables of a group back to before a batch, so that it and all later ones can run again: the epoch rises, because
 // the log keeps the batches' numbers, and what the tables had consumed by then is said again under the new one.
-import type { PlanStep } from '#core/plan.ts'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fail } from '#core/errors.ts'
+import type { PlanStep, RawStep } from '#core/plan.ts'
 import type { RestoredTable } from '#engine/engine.ts'
-import { commit, committedIn, history, readSnapshot, restore, type Snapshot } from './delta.ts'
-import { quarantineTable, tableDir } from './layout.ts'
+import {
+  commit,
+  committedIn,
+  fileRows,
+  history,
+  readSnapshot,
+  restore,
+  type Snapshot,
+} from './delta.ts'
+import { readManifest } from './extractors/manifest.ts'
+import { quarantineTable, rawDir, tableDir } from './layout.ts'
 import { OWNER_TAG, SEQ_TAG } from './quarantine.ts'
 import { type CommitNote, EPOCH, seqNumber } from './target.ts'
 
+type TakenBack = {
+  table: string
+  dir: string
+  /** Configs that write it. */
+  ids: string[]
+  now: Snapshot
+  /** Its newest version without a row of the batches; null: there is none. */
+  former: Snapshot | null
+}
+
 /**
  * Restores every table that `steps` write to its newest version without a row of batch `seq` or a later one; quarantines lose
- * the files of those batches. Safe to repeat after a crash: what is restored already is left alone. Raw data stays; nothing
- * is deleted from disk.
- * @throws delta_files_gone when vacuum took what is needed
+ * the files of those batches. All is looked at before anything is changed, and a `dry_run` ends there. Safe to repeat after a
+ * crash: what is restored already is left alone. Raw data stays; nothing is deleted from disk.
+ * @throws delta_files_gone when vacuum took what is needed, raw_gone when what came in since lies in raw no more
  */
 export async function restoreTables(
   root: string,
   steps: readonly PlanStep[],
   seq: string,
+  dry_run = false,
 ): Promise<RestoredTable[]> {
+  const before = seqNumber(seq)
   const configs = new Map<string, string[]>()
   for (const step of steps)
     if (step.zone !== 'raw')
-      configs.set(step.target, [...(configs.get(step.target) ?? []), step.config_id])
-  const restored: RestoredTable[] = []
+      configs.set(step.target, [...new Set([...(configs.get(step.target) ?? []), step.config_id])])
+  const found: TakenBack[] = []
   for (const [table, ids] of configs) {
-    await takeFromQuarantine(tableDir(root, quarantineTable(table)), ids, seqNumber(seq))
-    const found = await takeBack(tableDir(root, table), table, ids, seqNumber(seq))
-    if (found !== null) restored.push(found)
+    const dir = tableDir(root, table)
+    const now = await readSnapshot(dir)
+    if (now === null || !holds(now, ids, before)) continue
+    const former = await newestWithout(dir, now, ids, before)
+    found.push({ table, dir, ids, now, former })
   }
-  return restored
+  for (const each of found) await canTakeBack(root, steps, each)
+  const restored = found.map(({ table, now, former }) => ({
+    table,
+    from_version: now.version,
+    to_version: former?.version ?? null,
+    version: null,
+    ...sizeOf('from', now),
+    ...sizeOf('to', former),
+  }))
+  if (dry_run) return restored
+  for (const [table, ids] of configs)
+    await takeFromQuarantine(tableDir(root, quarantineTable(table)), ids, before)
+  const versions: number[] = []
+  for (const each of found) versions.push(await takeBack(each))
+  return restored.map((each, at) => ({ ...each, version: versions[at]! }))
 }
 
-async function takeBack(
-  dir: string,
-  table: string,
-  ids: readonly string[],
-  seq: number,
-): Promise<RestoredTable | null> {
-  const now = await readSnapshot(dir)
-  if (now === null || !holds(now, ids, seq)) return null
+/** Files, bytes and rows of a version; rows null where its statistics don't tell. */
+function sizeOf<Side extends 'from' | 'to'>(side: Side, snapshot: Snapshot | null) {
+  const files = snapshot?.files ?? []
+  const rows = files.map(fileRows)
+  return {
+    [`${side}_rows`]: rows.includes(null) ? null : rows.reduce<number>((sum, n) => sum + n!, 0),
+    [`${side}_bytes`]: files.reduce((sum, file) => sum + file.size, 0),
+  } as Record<`${Side}_rows`, number | null> & Record<`${Side}_bytes`, number>
+}
+
+/** Whether all that is needed is still there: the former version's files, and what its later batches took from raw. */
+async function canTakeBack(
+  root: string,
+  steps: readonly PlanStep[],
+  { table, dir, ids, now, former }: TakenBack,
+): Promise<void> {
+  const live = new Set(now.files.map((file) => file.path))
+  for (const { path } of former?.files ?? [])
+    if (!live.has(path))
+      await stat(join(dir, path)).catch((cause: unknown) =>
+        fail('delta_files_gone', { table, after: former!.version, up_to: now.version }, { cause }),
+      )
+  const entries = await history(dir)
+  // Without the beginning of its log nobody can say what a table held before
+  if (former === null && entries.at(-1)?.version !== 0)
+    fail('delta_files_gone', { table, after: 0, up_to: now.version })
+  for (const step of steps) {
+    if (step.zone !== 'bronze' || step.target !== table || !ids.includes(step.config_id)) continue
+    const raw = steps.find((each): each is RawStep => each.zone === 'raw' && each.key === step.raw)!
+    const taken = entries
+      .filter(({ version }) => version > (former?.version ?? -1))
+      .map(({ user_metadata }) => user_metadata as CommitNote | null)
+      .flatMap((note) => (note?.config_id === step.config_id ? (note.manifests ?? []) : []))
+    for (const seq of new Set(taken)) {
+      const manifest = await readManifest(root, raw.source.name, raw.name, seq)
+      const gone = (cause?: unknown) =>
+        fail('raw_gone', { table, raw: `${raw.source.name}.${raw.name}`, seq }, { cause })
+      if (manifest === null) return gone()
+      for (const { path } of manifest.files)
+        await stat(join(rawDir(root, raw.source.name, raw.name), path)).catch(gone)
+    }
+  }
+}
+
+/** The version of the restoring commit. */
+async function takeBack({ dir, ids, now, former }: TakenBack): Promise<number> {
   const epoch = epochOf(now)
-  const former = await newestWithout(dir, now, ids, seq)
   await carryOver(dir, former, ids, epoch + 1)
   const base = (await readSnapshot(dir))!
   const common = {
@@ -50,11 +127,9 @@ async function takeBack(
     properties: { [EPOCH]: String(epoch + 1) },
     timestamp: Date.now(),
   }
-  const version =
-    former === null
-      ? await commit(dir, { ...common, removes: base.files })
-      : await restore(dir, former, common)
-  return { table, from_version: now.version, to_version: former?.version ?? null, version }
+  return former === null
+    ? await commit(dir, { ...common, removes: base.files })
+    : await restore(dir, former, common)
 }
 
 function epochOf(snapshot: Snapshot): number {

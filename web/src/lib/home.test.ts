@@ -14,6 +14,7 @@ const batch = (minute: number, state: State, more: Partial<Batch> = {}): Batch =
   plan_hash: 'h',
   metadata_version: '1',
   replay_of: null,
+  replay_run_id: null,
   requested_by: 'test',
   cancel_requested_by: null,
   can: [],
