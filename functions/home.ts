@@ -12,7 +12,6 @@ import { openLocalEngine } from '#engine/local/index.ts'
 import { resolveSecret } from '#engine/local/secrets.ts'
 import { openSourceDoor } from '#engine/local/source-door.ts'
 import { startOwner } from '#engine/owner.ts'
-import { openDb } from '#sql/db.ts'
 import type { Sql } from '#sql/db.ts'
 import { migrate } from '#sql/migrate.ts'
 import { openEmbedded } from '#sql/pglite.ts'
@@ -21,6 +20,7 @@ import type { App } from './app.ts'
 import type { AuthSettings } from './auth.ts'
 import type { Deps } from './request.ts'
 import type { Finding } from './status.ts'
+import { openNamedStore } from './store.ts'
 
 export type HomeOptions = {
   /** Folder; LAKEFORGE_HOME or `.lakeforge` of the working directory if not given. */
@@ -66,7 +66,7 @@ async function openTaken(home: Home, options: HomeOptions): Promise<OpenHome> {
     for (const each of closing.splice(0).reverse()) await each()
   }
   try {
-    const sql = await openStore(home, env)
+    const sql = (await openNamedStore(env)) ?? (await openEmbedded(home.store))
     closing.push(() => sql.end({ timeout: 5 }))
     const migrated = await migrate(sql)
     await firstEnvironment(sql, home)
@@ -166,21 +166,6 @@ export async function connectHome(options: HomeOptions = {}): Promise<Connection
     await opened.close()
     throw error
   }
-}
-
-/** DATABASE_URL, the official PG* variables where a platform sets them, else the embedded store of the home. */
-async function openStore(home: Home, env: NodeJS.ProcessEnv): Promise<Sql> {
-  if (env.DATABASE_URL) return openDb(env.DATABASE_URL)
-  if ((env.LAKEBASE_ENDPOINT || env.DATABRICKS_APP_NAME) && env.PGHOST) {
-    const url = new URL(
-      `postgres://${env.PGHOST}:${env.PGPORT ?? '5432'}/${env.PGDATABASE ?? 'postgres'}`,
-    )
-    url.username = encodeURIComponent(env.PGUSER ?? '')
-    url.password = encodeURIComponent(env.PGPASSWORD ?? '')
-    url.searchParams.set('sslmode', env.PGSSLMODE ?? 'require')
-    return openDb(url.href)
-  }
-  return openEmbedded(home.store)
 }
 
 /** A new store gets the environment `laptop`; a local environment that no home drives yet is taken by this one. */

@@ -1,6 +1,7 @@
 // The door to the metadata store: postgres.js over the network, and the guard that both kinds of store put around
 // transactions. Knows nothing of files, so that it runs on Workers too; sql/pglite.ts opens the embedded store.
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Duplex } from 'node:stream'
 import postgres from 'postgres'
 import { fail } from '#core/errors.ts'
 
@@ -21,6 +22,8 @@ export type DbOptions = {
   ca?: string
   /** Asked at each new connection where passwords are short-lived tokens. */
   password?: () => string | Promise<string>
+  /** Makes the connection's socket, connected, where the usual way won't do. */
+  socket?: () => Promise<Duplex>
   /** A transaction older than this is rolled back; 10 000 if not given. */
   transaction_ms?: number
 }
@@ -39,6 +42,7 @@ export function openDb(url: string, options: DbOptions = {}): Sql {
     max: options.max ?? 10,
     ...(mode && mode !== 'disable' ? { ssl: tls(mode, address.hostname, options.ca) } : {}),
     ...(options.password ? { password: options.password } : {}),
+    ...(options.socket ? { socket: options.socket } : {}),
     connection: { application_name: 'lakeforge', TimeZone: 'UTC', DateStyle: 'ISO, MDY' },
   })
   return guard(client, { transaction_ms: options.transaction_ms, statement_timeout: true })

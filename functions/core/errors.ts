@@ -336,6 +336,18 @@ export const ERRORS = {
     message: '{rows} rows of "{table}" have no value in their key ({keys}).',
     hint: 'Send them away with a not_null rule on the key columns, or choose keys that are always there.',
   },
+  lakebase_host_missing: {
+    status: 500,
+    retry: false,
+    message: 'LAKEBASE_ENDPOINT is set, but PGHOST is not.',
+    hint: 'Add the database as a resource of the app, or set PGHOST, PGDATABASE and PGUSER.',
+  },
+  lakebase_unknown: {
+    status: 404,
+    retry: false,
+    message: 'The workspace has no Lakebase instance at "{host}".',
+    hint: 'Name it in LAKEBASE_ENDPOINT: the path of an endpoint, or the name of a provisioned instance.',
+  },
   load_type_unsupported: {
     status: 422,
     retry: false,
@@ -704,6 +716,12 @@ export const ERRORS = {
     message: 'The metadata store does not let LakeForge in.',
     hint: 'Check the user, the password and the database name of DATABASE_URL.',
   },
+  store_tls_required: {
+    status: 500,
+    retry: false,
+    message: 'PGSSLMODE is "{mode}": the database\'s token would cross the network in the clear.',
+    hint: 'Set PGSSLMODE to require or verify-full.',
+  },
   store_unavailable: {
     status: 503,
     retry: true,
@@ -817,6 +835,12 @@ export const ERRORS = {
     retry: false,
     message: '"{host}" is no address of a workspace.',
     hint: 'Give https:// and the host; plain http only for this machine.',
+  },
+  workspace_host_missing: {
+    status: 500,
+    retry: false,
+    message: "DATABRICKS_HOST is not set, so nobody can be asked for the database's password.",
+    hint: 'Set DATABRICKS_HOST, or PGPASSWORD where the database has passwords of its own.',
   },
   workspace_login_failed: {
     status: 502,
