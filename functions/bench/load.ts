@@ -23,6 +23,9 @@ const COLUMNS = [
   ['paid', 'boolean'],
 ] as const
 
+/** Milliseconds. */
+type Times = { bronze: number; silver: number; cpu: number }
+
 async function duckdb(work: (run: (sql: string) => Promise<void>) => Promise<void>): Promise<void> {
   const instance = await DuckDBInstance.create(':memory:', { memory_limit: '800MiB', threads: '2' })
   const connection = await instance.connect()
@@ -48,7 +51,12 @@ if (process.argv[3] === 'script') {
     const bronze = performance.now()
     await run(`copy (select id, customer, upper(product) as product, amount, quantity, amount * quantity as total, ordered_at, city, paid
       from '${out}/bronze.parquet' where amount is not null and quantity > 0) to '${out}/silver.parquet' (format parquet, compression zstd)`)
-    process.send!({ bronze: bronze - started, silver: performance.now() - bronze })
+    const { user, system } = process.cpuUsage()
+    process.send!({
+      bronze: bronze - started,
+      silver: performance.now() - bronze,
+      cpu: (user + system) / 1e3,
+    })
   })
   process.exit(0)
 }
@@ -71,8 +79,8 @@ try {
     const child = fork(import.meta.filename, [String(ROWS), 'script', csv, out], {
       execPath: process.execPath,
     })
-    const times = await new Promise<{ bronze: number; silver: number }>((resolve, reject) => {
-      child.on('message', (message) => resolve(message as { bronze: number; silver: number }))
+    const times = await new Promise<Times>((resolve, reject) => {
+      child.on('message', (message) => resolve(message as Times))
       child.on('exit', (code) => code !== 0 && reject(new Error(`the script ended with ${code}`)))
     })
     await rm(out, { recursive: true })
@@ -126,12 +134,21 @@ dq_rules: [{ name: there, target: silver.orders, check: not_null, columns: [amou
   const group = (await call('GET', '/api/groups')).items[0]
   let peak = 0
   let over = false
+  /** CPU ms of each process so far; those that have ended keep their last. */
+  const used = new Map<number, number>()
   const watching = (async () => {
     while (!over) {
-      peak = Math.max(peak, await residentBytes())
+      const found = await processes()
+      peak = Math.max(
+        peak,
+        found.reduce((sum, { bytes }) => sum + bytes, 0),
+      )
+      for (const { pid, cpu } of found) used.set(pid, cpu)
       await wait(100)
     }
   })()
+  await wait(200)
+  const idle = [...used.values()].reduce((sum, cpu) => sum + cpu, 0)
   const { batch_id } = await call('POST', `/api/groups/${group.id}/run`, {})
   let detail
   do {
@@ -141,6 +158,7 @@ dq_rules: [{ name: there, target: silver.orders, check: not_null, columns: [amou
   over = true
   await watching
   if (detail.batch.state !== 'succeeded') throw new Error(JSON.stringify(detail.batch.error))
+  const cpu = [...used.values()].reduce((sum, ms) => sum + ms, 0) - idle
   const took = (zone: string) =>
     detail.steps.find((step: { zone: string }) => step.zone === zone).duration_ms as number
   await home.close()
@@ -177,22 +195,30 @@ dq_rules: [{ name: there, target: silver.orders, check: not_null, columns: [amou
   console.log(
     `all of it                ${((ours + took('raw')) / hand).toFixed(2)} × the script   aim ≤ 2`,
   )
+  console.log(
+    `CPU of all of it         ${s(cpu)}, the script ${s((first.cpu + second.cpu) / 2)}: ${(cpu / ((first.cpu + second.cpu) / 2)).toFixed(2)} ×`,
+  )
   console.log(`peak of all processes    ${(peak / 2 ** 30).toFixed(2)} GiB resident   aim ≤ 1.5`)
 } finally {
   await rm(dir, { recursive: true, force: true })
 }
 
-/** Resident bytes of this process and everything below it. */
-async function residentBytes(): Promise<number> {
+/** This process and everything below it: resident bytes, CPU ms. */
+async function processes(): Promise<{ pid: number; bytes: number; cpu: number }[]> {
   const parents = new Map<number, number>()
-  const resident = new Map<number, number>()
+  const found = []
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name)) continue
+    const pid = Number(name)
     const text = await readFile(`/proc/${name}/status`, 'utf8').catch(() => '')
-    parents.set(Number(name), Number(/^PPid:\s+(\d+)/m.exec(text)?.[1] ?? 0))
-    resident.set(Number(name), Number(/^VmRSS:\s+(\d+)/m.exec(text)?.[1] ?? 0) * 1024)
+    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '')
+    // After the name in parentheses: state, parent, …; times in hundredths of a second
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    parents.set(pid, Number(fields[1] ?? 0))
+    const bytes = Number(/^VmRSS:\s+(\d+)/m.exec(text)?.[1] ?? 0) * 1024
+    found.push({ pid, bytes, cpu: (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 10 })
   }
   const mine = (pid: number): boolean =>
     pid === process.pid || (pid > 1 && mine(parents.get(pid) ?? 0))
-  return [...resident].reduce((sum, [pid, bytes]) => sum + (mine(pid) ? bytes : 0), 0)
+  return found.filter(({ pid }) => mine(pid))
 }

@@ -13,7 +13,7 @@ import { quarantineColumns } from './quarantine.ts'
 import type { TableStep, Target } from './target.ts'
 import { dedupe } from './writers/dedupe.ts'
 import { write } from './writers/index.ts'
-import { copyRows } from './writers/parquet.ts'
+import { copyRows, type WrittenFile } from './writers/parquet.ts'
 
 export type Shaped = {
   /** What stands after FROM: the table's columns in order, then `__sequence` and `__delete` if there are. */
@@ -34,7 +34,9 @@ export type Shaped = {
   warnings?: string[]
   /** Table properties that come with this batch, beside those of the plan. */
   properties?: Record<string, string>
-  /** What was counted before; the rest is counted here. */
+  /** Rows that came in; a function counts them in what was written, where counting them before would read them twice. */
+  rows_read: number | ((adds: readonly WrittenFile[]) => Promise<number>)
+  /** What else was counted before; the rest is counted here. */
   counts: Counts
 }
 
@@ -67,7 +69,10 @@ export async function finish(
     const detail = { rule: name, failed: rows_failed, checked: rows_checked, table: target.table }
     return {
       ...emptyOutcome('failed'),
-      counts: { ...shaped.counts },
+      counts: {
+        ...(typeof shaped.rows_read === 'number' ? { rows_read: shaped.rows_read } : {}),
+        ...shaped.counts,
+      },
       input_versions: shaped.inputs,
       rules: verdict.results,
       schema_changes: shaped.schema_changes ?? [],
@@ -99,6 +104,7 @@ export async function finish(
     unique_keys: shaped.dedupe,
   })
   await unique?.close()
+  const { rows_read } = shaped
   const quarantined =
     verdict.bad === null
       ? []
@@ -115,6 +121,7 @@ export async function finish(
     removes: written.removes,
     quarantined,
     counts: {
+      rows_read: typeof rows_read === 'number' ? rows_read : await rows_read(written.adds),
       ...shaped.counts,
       ...verdict.counts,
       ...written.counts,

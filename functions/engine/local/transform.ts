@@ -106,8 +106,8 @@ export async function transform(
     sequence_column: shape.sequence_column,
     inputs: inputs.versions,
     references: inputs.references,
+    rows_read: Number(counted.read),
     counts: {
-      rows_read: Number(counted.read),
       rows_filtered: Number(counted.filtered ?? 0),
       bytes_read: inputs.bytes_read,
     },

@@ -69,15 +69,22 @@ async function readWhole(
   try {
     const before = await input.stat({ bigint: true })
     const hash = createHash('sha256')
-    const buffer = Buffer.allocUnsafe(BUFFER_BYTES)
+    const buffers = [Buffer.allocUnsafe(BUFFER_BYTES), Buffer.allocUnsafe(BUFFER_BYTES)] as const
+    const opened = input
     let size = 0
-    for (;;) {
-      signal?.throwIfAborted()
-      const { bytesRead } = await input.read(buffer, 0, BUFFER_BYTES, null)
+    // The next bytes are read and these are written while these are hashed.
+    let reading = opened.read(buffers[0], 0, BUFFER_BYTES, null)
+    for (let turn = 0; ; turn = 1 - turn) {
+      const { bytesRead, buffer } = await reading
       if (bytesRead === 0) break
+      signal?.throwIfAborted()
       const bytes = buffer.subarray(0, bytesRead)
+      reading = opened.read(buffers[turn === 0 ? 1 : 0], 0, BUFFER_BYTES, null)
+      // Whatever fails first is told; a read that is under way must not fail unheard.
+      reading.catch(() => undefined)
+      const taking = take(bytes)
       hash.update(bytes)
-      await take(bytes)
+      await taking
       size += bytesRead
     }
     const after = await input.stat({ bigint: true })

@@ -1,4 +1,5 @@
 // Bronze: every manifest that no commit has taken yet, in order, as rows with their audit columns, in one commit.
+import { resolve } from 'node:path'
 import { fail, LakeForgeError } from '#core/errors.ts'
 import { rawOptions } from '#core/extractors.ts'
 import { literalDuckdb, quoteDuckdb } from '#core/names.ts'
@@ -6,7 +7,7 @@ import type { BronzeStep, PlanColumn, RawStep } from '#core/plan.ts'
 import { type Column, duckdbType } from '#core/types.ts'
 import type { StepContext } from '../batch.ts'
 import { rowTextSql } from '../content-hash-sql.ts'
-import { duckdbScan } from '../delta.ts'
+import { duckdbScan, literalPath } from '../delta.ts'
 import { stepError } from '../duckdb-error.ts'
 import { type Manifest, readManifests } from '../extractors/manifest.ts'
 import {
@@ -15,6 +16,7 @@ import {
   rawError,
   rawScanSql,
   type RawShape,
+  rowsReadSql,
 } from '../extractors/read-raw.ts'
 import { finish } from '../finish.ts'
 import { openReferences } from '../inputs.ts'
@@ -22,6 +24,7 @@ import { emptyOutcome, type Outcome } from '../protocol.ts'
 import { EVOLVED, type Evolved, evolve } from '../schema-policy.ts'
 import { openTarget, settled, type Target } from '../target.ts'
 import { idle } from '../transform.ts'
+import type { WrittenFile } from '../writers/parquet.ts'
 
 /** Columns that bronze adds; their values come from the batch and the reader, not from the source. */
 const AUDIT = ['_batch_id', '_source_file', '_ingested_at', '_row_id', '_rescued_data', '_source']
@@ -128,7 +131,12 @@ async function load(
   const parsed = ['csv', 'tsv', 'json', 'ndjson'].includes(raw.format ?? '')
   const keep = again || (step.rules.length > 0 && parsed)
   await session.run(`create ${keep ? 'table' : 'view'} __rows as ${select}`)
-  const { read } = await session.row('select count(*) as read from __rows')
+  // Without rules every row that is read is written, with the number that the reader gave it.
+  const rows_read =
+    parsed && !keep
+      ? async (adds: readonly WrittenFile[]) =>
+          adds.length === 0 ? 0 : await readIn(context, target, adds)
+      : Number((await session.row('select count(*) as read from __rows')).read)
   const fresh = again ? await withoutKnown(context, target, columns) : { rows: '__rows', known: 0 }
   const inputs: Record<string, number> = {}
   return await finish(context, step, target, {
@@ -147,12 +155,22 @@ async function load(
     schema_changes: schema.changes,
     warnings: nullCursors(manifests),
     properties: schema.evolved === null ? {} : { [`${EVOLVED}${step.config_id}`]: schema.evolved },
+    rows_read,
     counts: {
-      rows_read: Number(read),
       rows_deduplicated: fresh.known,
       bytes_read: manifests.flatMap((m) => m.files).reduce((sum, file) => sum + file.size, 0),
     },
   })
+}
+
+async function readIn(
+  { session }: StepContext,
+  { dir }: Target,
+  files: readonly WrittenFile[],
+): Promise<number> {
+  const paths = files.map((file) => literalPath(`${resolve(dir)}/${file.path}`))
+  const rows = `read_parquet([${paths.join(', ')}], hive_partitioning = false)`
+  return Number((await session.row(rowsReadSql(rows))).read)
 }
 
 function sourceOf(column: Partial<PlanColumn>, name: string): string {
