@@ -1,5 +1,8 @@
-"""Writes shapes.json: the fields and types of requests and of what lies in them, asked of databricks-sdk (its version is in the
-file). Run it with a Python that has databricks-sdk, when the fake has to know newer fields."""
+"""Writes shapes.json: the fields and types of requests and of what lies in them.
+
+They are asked of databricks-sdk, whose version is in the file. Run it with a Python that has it
+(see foreign-env.sh) when the fake has to know newer fields.
+"""
 
 import dataclasses
 import enum
@@ -13,7 +16,8 @@ from importlib.metadata import version
 from databricks.sdk.service import catalog, iam, jobs, pipelines, sql, workspace
 
 METHODS = {
-    jobs.JobsAPI: "create reset update delete run_now submit cancel_run cancel_all_runs repair_run delete_run",
+    jobs.JobsAPI: "create reset update delete"
+    " run_now submit cancel_run cancel_all_runs repair_run delete_run",
     pipelines.PipelinesAPI: "create update start_update",
     workspace.WorkspaceAPI: "delete mkdirs import_",
     workspace.SecretsAPI: "create_scope delete_scope put_secret delete_secret",
