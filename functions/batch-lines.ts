@@ -4,7 +4,7 @@ import { describeRoute } from 'hono-openapi'
 import * as v from 'valibot'
 import { fail } from '#core/errors.ts'
 import type { Db } from '#sql/db.ts'
-import { need, validate } from './request.ts'
+import { need, validate, wholeNumber } from './request.ts'
 import type { Ctx, Env } from './request.ts'
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const
@@ -12,11 +12,8 @@ const MOST = 10_000
 
 const Query = v.object({
   /** Lines after this number. */
-  after: v.optional(v.pipe(v.string(), v.regex(/^\d{1,9}$/), v.transform(Number)), '0'),
-  limit: v.optional(
-    v.pipe(v.string(), v.regex(/^\d{1,5}$/), v.transform(Number), v.maxValue(MOST)),
-    '1000',
-  ),
+  after: v.optional(wholeNumber(0, 999_999_999), '0'),
+  limit: v.optional(wholeNumber(0, MOST), '1000'),
   /** The least level. */
   level: v.optional(v.picklist(LEVELS)),
   step: v.optional(v.pipe(v.string(), v.maxLength(500))),

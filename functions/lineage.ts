@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import { describeRoute } from 'hono-openapi'
 import * as v from 'valibot'
 import { columnEdges } from './column-lineage.ts'
-import { need, validate } from './request.ts'
+import { need, validate, wholeNumber } from './request.ts'
 import type { Env } from './request.ts'
 import { readGraph } from './table-graph.ts'
 import { environmentOf } from './tables.ts'
@@ -13,7 +13,7 @@ const Query = v.object({
   column: v.optional(v.pipe(v.string(), v.maxLength(300))),
   environment: v.optional(v.pipe(v.string(), v.maxLength(100))),
   direction: v.optional(v.picklist(['up', 'down', 'both'])),
-  depth: v.optional(v.pipe(v.string(), v.regex(/^\d{1,2}$/), v.transform(Number))),
+  depth: v.optional(wholeNumber(0, 99)),
 })
 
 const GraphQuery = v.object({ environment: v.optional(v.pipe(v.string(), v.maxLength(100))) })

@@ -7,7 +7,7 @@ import { fail } from '#core/errors.ts'
 import { firstIdAt } from '#core/id.ts'
 import type { Db } from '#sql/db.ts'
 import { numbers } from './batches.ts'
-import { decodeCursor, encodeCursor, need, PageQuery, validate } from './request.ts'
+import { PageQuery, decodeCursor, encodeCursor, need, validate, wholeNumber } from './request.ts'
 import type { Ctx, Env } from './request.ts'
 
 type Log = {
@@ -155,10 +155,8 @@ const LogQuery = v.object({
   sort: v.optional(v.picklist(['time', '-time'])),
 })
 const LineQuery = v.object({
-  from: v.optional(v.pipe(v.string(), v.regex(/^\d{1,9}$/), v.transform(Number))),
-  limit: v.optional(
-    v.pipe(v.string(), v.regex(/^\d{1,5}$/), v.transform(Number), v.maxValue(10_000)),
-  ),
+  from: v.optional(wholeNumber(0, 999_999_999)),
+  limit: v.optional(wholeNumber(0, 10_000)),
   level: v.optional(v.picklist(['debug', 'info', 'warn', 'error'])),
   q: v.optional(v.pipe(v.string(), v.maxLength(200))),
 })

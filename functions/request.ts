@@ -91,12 +91,22 @@ export function parse<Schema extends v.GenericSchema>(
   )
 }
 
+/** A whole number of the address, as text there: from `least` to `most`. */
+export function wholeNumber(least: number, most: number) {
+  const message = `A whole number from ${least} to ${most}.`
+  return v.pipe(
+    v.string(),
+    v.regex(/^\d{1,9}$/, message),
+    v.transform(Number),
+    v.minValue(least, message),
+    v.maxValue(most, message),
+  )
+}
+
 /** `after` is the opaque cursor of the former page's `next`. */
 export const PageQuery = {
   after: v.optional(v.pipe(v.string(), v.maxLength(1000))),
-  limit: v.optional(
-    v.pipe(v.string(), v.regex(/^\d{1,3}$/), v.transform(Number), v.minValue(1), v.maxValue(500)),
-  ),
+  limit: v.optional(wholeNumber(1, 500)),
   include: v.optional(v.pipe(v.string(), v.maxLength(100))),
 }
 

@@ -99,6 +99,10 @@ describe('a resource', () => {
     expect(answer.body.errors.map((each: { path: string }) => each.path)).toEqual(
       expect.arrayContaining(['name', 'surprise']),
     )
+    expect(answer.body.errors).toContainEqual({
+      path: 'surprise',
+      message: 'There is no such field here.',
+    })
     expect(answer.headers.get('content-type')).toContain('application/problem+json')
     expect(answer.body.request_id).toMatch(/^[0-9a-f-]{36}$/)
   })

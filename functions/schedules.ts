@@ -4,13 +4,11 @@ import * as v from 'valibot'
 import { previewSchedule } from '#core/schedule-time.ts'
 import { ScheduleCreate, SchedulePatch } from '#core/schedule.ts'
 import type { Schedule } from '#core/schedule.ts'
-import { need, validate } from './request.ts'
+import { need, validate, wholeNumber } from './request.ts'
 import { resource } from './resource.ts'
 
 const PreviewQuery = v.object({
-  count: v.optional(
-    v.pipe(v.string(), v.regex(/^\d{1,3}$/), v.transform(Number), v.minValue(1), v.maxValue(100)),
-  ),
+  count: v.optional(wholeNumber(1, 100)),
 })
 
 export const schedules = resource<Schedule, typeof ScheduleCreate, typeof SchedulePatch>({

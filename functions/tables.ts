@@ -8,7 +8,15 @@ import { MASK } from '#engine/engine.ts'
 import type { QueryResult } from '#engine/engine.ts'
 import type { Db } from '#sql/db.ts'
 import { numbers } from './batches.ts'
-import { decodeCursor, encodeCursor, need, PageQuery, ROLES, validate } from './request.ts'
+import {
+  PageQuery,
+  ROLES,
+  decodeCursor,
+  encodeCursor,
+  need,
+  validate,
+  wholeNumber,
+} from './request.ts'
 import type { Ctx, Env } from './request.ts'
 import { readTable } from './table-overview.ts'
 
@@ -21,10 +29,8 @@ const ListQuery = v.object({
 })
 const RowsQuery = v.object({
   environment: word,
-  version: v.optional(v.pipe(v.string(), v.regex(/^\d{1,9}$/), v.transform(Number))),
-  limit: v.optional(
-    v.pipe(v.string(), v.regex(/^\d{1,4}$/), v.transform(Number), v.minValue(1), v.maxValue(1000)),
-  ),
+  version: v.optional(wholeNumber(0, 999_999_999)),
+  limit: v.optional(wholeNumber(1, 1000)),
 })
 const EnvironmentQuery = v.object({ environment: word, ...PageQuery })
 const tags = ['tables']

@@ -206,9 +206,15 @@ export function faultsOf(
       }))
 }
 
-/** What an issue says without the value that it is about. */
+export const NO_SUCH_FIELD = 'There is no such field here.'
+
+/** What an issue says without the value that it is about; in words where valibot speaks of types and keys. */
 export function messageOf(issue: { message: string }): string {
-  return issue.message.replace(/ but received [\s\S]*$/, '')
+  const text = issue.message.replace(/ but received [\s\S]*$/, '')
+  if (text === 'Invalid key: Expected never') return NO_SUCH_FIELD
+  if (text.startsWith('Invalid key: Expected "')) return 'It is missing.'
+  const type = /^Invalid (?:type|value): Expected (.*)$/.exec(text)
+  return type ? `Expected ${type[1]}.` : text
 }
 
 function pathOf(value: unknown, keys: (string | number)[]): unknown[] {

@@ -3,7 +3,7 @@
 import * as v from 'valibot'
 import type { FieldError } from './errors.ts'
 import { rawFaults } from './extractors.ts'
-import { messageOf } from './fields.ts'
+import { messageOf, NO_SUCH_FIELD } from './fields.ts'
 import type { FileObject, Path } from './metadata-file.ts'
 import {
   columnOf,
@@ -246,7 +246,7 @@ function checkObject(
     const source = sure.get('sources')!.get(String(output.source_id))
     if (source)
       for (const fault of rawFaults(String(source.kind), output as never))
-        wrong(draft, object, fieldPath(kind, fault.path), reworded(fault.message))
+        wrong(draft, object, fieldPath(kind, fault.path), fault.message)
   }
   // What it names has faults: they are said there, and this one can't be judged any further
   return output === null || unsure || draft.errors.length > before ? null : output
@@ -268,23 +268,14 @@ function parseAll(
       path: (issue.path ?? []).map(({ key }) => key as string | number),
       message: messageOf(issue),
     }))
-    const unknown = issues.filter((issue) => issue.message === UNKNOWN_KEY)
+    const unknown = issues.filter((issue) => issue.message === NO_SUCH_FIELD)
     const said = unknown.length > 0 ? unknown : issues
-    for (const { path, message } of said) say(fieldPath(kind, path), reworded(message))
+    for (const { path, message } of said) say(fieldPath(kind, path), message)
     if (unknown.length === 0) return null
     value = structuredClone(value)
     for (const { path } of unknown) removeAt(value, path)
   }
   return null
-}
-
-const UNKNOWN_KEY = 'Invalid key: Expected never'
-
-function reworded(message: string): string {
-  if (message === UNKNOWN_KEY) return 'There is no such field here.'
-  if (message.startsWith('Invalid key: Expected "')) return 'It is missing.'
-  const type = /^Invalid (?:type|value): Expected (.*)$/.exec(message)
-  return type ? `Expected ${type[1]}.` : message
 }
 
 function unknownField(kind: Kind, field: string, fields: string[]): string {
