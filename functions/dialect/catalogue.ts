@@ -19,13 +19,17 @@ import { fail } from '#core/errors.ts'
 
 export const CATEGORIES = [
   'aggregate',
-  'array and map',
+  'array',
   'conditional',
   'conversion',
   'date and time',
   'hash',
+  'json',
+  'map',
   'number',
+  'table',
   'string',
+  'struct',
   'window',
 ] as const
 export type Category = (typeof CATEGORIES)[number]
@@ -86,7 +90,11 @@ export class Context {
   args: Value[]
   /** The keys of WITHIN GROUP, with their direction and place for NULLs. */
   order: { sql: string; value: Value }[]
-  lambda: (expr: Expr, params: { type: T; nullable: boolean }[]) => Lambda
+  lambda: (expr: Expr, params: { type: T; nullable: boolean; index?: boolean }[]) => Lambda
+  /** The body of a lambda whose parameters are these values; they are NULLs for Spark's rules if `nullable`. */
+  bind: (expr: Expr, params: { sql: string; type: T; nullable: boolean }[]) => Value
+  /** A name that nothing else in the text has. */
+  unique: (prefix: string) => string
   /** Compiles a part of the call that isn't one of its arguments. */
   compile: (expr: Expr) => Value
 
@@ -94,13 +102,15 @@ export class Context {
     source: Source,
     call: Call,
     args: Value[],
-    more: Pick<Context, 'order' | 'lambda' | 'compile'>,
+    more: Pick<Context, 'order' | 'lambda' | 'bind' | 'unique' | 'compile'>,
   ) {
     this.source = source
     this.call = call
     this.args = args
     this.order = more.order
     this.lambda = more.lambda
+    this.bind = more.bind
+    this.unique = more.unique
     this.compile = more.compile
   }
 

@@ -13,7 +13,18 @@ import { likePattern, regexLiteral } from './patterns.ts'
 import { raise } from './prelude.ts'
 import { arithmetic, bitwise, comparable, comparison, concat, logical, unary } from './operators.ts'
 import { fields, resolve, type Scope } from './scope.ts'
-import { BOOLEAN, INT, isIntegral, isNested, STRING, textOf, VOID, wider, type T } from './types.ts'
+import {
+  BOOLEAN,
+  hasMap,
+  INT,
+  isIntegral,
+  isNested,
+  STRING,
+  textOf,
+  VOID,
+  wider,
+  type T,
+} from './types.ts'
 import { once, type Source, type Value } from './value.ts'
 
 /** Where an expression stands, and so what it may contain. */
@@ -238,7 +249,7 @@ function isIn(expr: Extract<Expr, { k: 'in' }>, env: Env, arg: Value): Value {
       return source.type(`${textOf(type)} can't be compared with ${textOf(value.type)}`, value.at)
     type = next
   }
-  if (isNested(type)) return source.unsupported(`IN with ${textOf(type)}`, expr.at)
+  if (hasMap(type)) return source.type('Maps can’t be compared', expr.at)
   const typed = [arg, ...values].map((value) =>
     type.kind === 'void' ? value : cast(source, value, type),
   )
@@ -404,27 +415,35 @@ function context(expr: Call, args: Value[], env: Env): Context {
   if (expr.within && !entry.within)
     env.source.unsupported(`${expr.name} with WITHIN GROUP`, expr.at)
   const order = (expr.within ?? []).map((item) => sortKey(item, env))
-  const lambda: Context['lambda'] = (lambda, params) => {
+  const bind: Context['bind'] = (lambda, params) => {
     if (lambda.k !== 'lambda')
       return env.source.unsupported(`${expr.name} without a lambda`, lambda.at)
     if (lambda.params.length > params.length)
       return env.source.type(`${expr.name}: the lambda has too many parameters`, lambda.at)
     const lambdas = new Map(env.lambdas)
-    const names = lambda.params.map((param, i) => {
-      const unique = env.unique('l')
-      const { type, nullable } = params[i]!
-      lambdas.set(
-        param.toLowerCase(),
-        env.source.make(unique, type, [], { nullable, at: lambda.at }),
-      )
-      return unique
-    })
-    const body = compile(lambda.body, { ...env, lambdas, subquery: undefined })
+    for (const [i, param] of lambda.params.entries()) {
+      const { sql, type, nullable } = params[i]!
+      lambdas.set(param.toLowerCase(), env.source.make(sql, type, [], { nullable, at: lambda.at }))
+    }
+    return compile(lambda.body, { ...env, lambdas, subquery: undefined })
+  }
+  const lambda: Context['lambda'] = (written, params) => {
+    const names = params
+      .slice(0, written.k === 'lambda' ? written.params.length : 0)
+      .map(() => env.unique('l'))
+    // DuckDB counts from 1.
+    const bound = params.map((param, i) => ({
+      ...param,
+      sql: param.index ? `CAST(${names[i]} - 1 AS INTEGER)` : names[i]!,
+    }))
+    const body = bind(written, bound)
     return { sql: `lambda ${names.join(', ')}: ${body.sql}`, body }
   }
   const built = new Context(env.source, expr, args, {
     order,
     lambda,
+    bind,
+    unique: env.unique,
     compile: (part) => compile(part, env),
   })
   if (args.length < min || args.length > max)

@@ -1,11 +1,14 @@
 // The list: every function that SQL in metadata may call, in Spark's words. What isn't here is refused by name.
 import type { FunctionEntry, FunctionInfo } from './catalogue.ts'
 import { AGGREGATES } from './functions/aggregates.ts'
+import { ARRAYS } from './functions/arrays.ts'
 import { ATTEMPTS } from './functions/attempts.ts'
 import { BITS } from './functions/bits.ts'
 import { COLLECTIONS } from './functions/collections.ts'
 import { CONDITIONALS } from './functions/conditionals.ts'
 import { DATES } from './functions/dates.ts'
+import { LAMBDAS } from './functions/lambdas.ts'
+import { MAPS } from './functions/maps.ts'
 import { MATHEMATICS } from './functions/mathematics.ts'
 import { NUMBERS } from './functions/numbers.ts'
 import { STATISTICS } from './functions/statistics.ts'
@@ -14,11 +17,14 @@ import { WINDOWS } from './functions/windows.ts'
 
 const ENTRIES: FunctionEntry[] = [
   ...AGGREGATES,
+  ...ARRAYS,
   ...ATTEMPTS,
   ...BITS,
   ...COLLECTIONS,
   ...CONDITIONALS,
   ...DATES,
+  ...LAMBDAS,
+  ...MAPS,
   ...MATHEMATICS,
   ...NUMBERS,
   ...STATISTICS,

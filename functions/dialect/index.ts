@@ -17,7 +17,7 @@ import {
   type Relation,
 } from './query.ts'
 import type { Scope } from './scope.ts'
-import { BOOLEAN, duck, textOf, type T } from './types.ts'
+import { BOOLEAN, duck, isUntyped, loose, textOf } from './types.ts'
 import { Source, type Origin, type Value } from './value.ts'
 
 export { FUNCTIONS } from './functions.ts'
@@ -67,13 +67,17 @@ export async function analyzeQuery(sql: string, relations: Relation[]): Promise<
           reason: 'This column has no name. Add AS and a name.',
           ...position(sql, column.at),
         })
-      if (column.type.kind === 'void')
+      if (isUntyped(column.type))
         source.unsupported(
           'A column of NULL alone',
           column.at,
           'Give it a type: cast(NULL AS string).',
         )
-      return { name: column.name, type: plainType(column.type), nullable: column.nullable }
+      return {
+        name: column.name,
+        type: formatType(loose(column.type) as SparkType),
+        nullable: column.nullable,
+      }
     }),
     inputs: [...env.inputs].sort(),
     lineage: columns.map((column) => ({
@@ -156,14 +160,14 @@ export async function analyzeExpression(
     )
   if (value.type.kind.startsWith('interval'))
     source.unsupported('An interval as a value', value.at, 'Use datediff or timestampdiff.')
-  if (value.type.kind === 'void') {
-    if (!options.boolean)
+  if (isUntyped(value.type)) {
+    if (!options.boolean || value.type.kind !== 'void')
       source.unsupported('NULL without a type', value.at, 'Give it one: cast(NULL AS string).')
     value = implicit(source, value, BOOLEAN)
   }
   return {
     duckdb: `CAST(${value.sql} AS ${duck(value.type)})`,
-    type: plainType(value.type),
+    type: formatType(loose(value.type) as SparkType),
     nullable: value.nullable,
     columns: value.from.map(({ table, column }) => (table === '' ? { column } : { table, column })),
   }
@@ -199,28 +203,4 @@ function expressionEnv(
 function names(): (prefix: string) => string {
   let count = 0
   return (prefix) => `lf_${prefix}${++count}`
-}
-
-/** Tables hold nullable fields inside of structs, whatever the expression would guarantee. */
-function plainType(type: T): string {
-  const plain = (each: SparkType): SparkType => {
-    switch (each.kind) {
-      case 'array':
-        return { kind: 'array', element: plain(each.element) }
-      case 'map':
-        return { kind: 'map', key: plain(each.key), value: plain(each.value) }
-      case 'struct':
-        return {
-          kind: 'struct',
-          fields: each.fields.map((field) => ({
-            name: field.name,
-            type: plain(field.type),
-            nullable: true,
-          })),
-        }
-      default:
-        return each
-    }
-  }
-  return formatType(plain(type as SparkType))
 }

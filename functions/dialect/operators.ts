@@ -1,5 +1,6 @@
 // Arithmetic, comparison and concatenation, each with Spark's coercions, result type and overflow.
 import { cast, holds, implicit } from './cast.ts'
+import { concatArrays } from './functions/arrays.ts'
 import { raise } from './prelude.ts'
 import {
   asDecimal,
@@ -9,6 +10,7 @@ import {
   decimalResult,
   DOUBLE,
   duck,
+  hasMap,
   isFloat,
   isIntegral,
   isInterval,
@@ -21,6 +23,7 @@ import {
   textOf,
   tightest,
   TIMESTAMP,
+  wider,
   type Decimal,
   type T,
 } from './types.ts'
@@ -287,11 +290,20 @@ export function bitwise(source: Source, op: string, a: Value, b: Value, at: numb
 }
 
 /** Both values as the type that Spark compares them in. */
-export function comparable(source: Source, left: Value, right: Value, at: number): [Value, Value] {
+export function comparable(
+  source: Source,
+  left: Value,
+  right: Value,
+  at: number,
+  equality = true,
+): [Value, Value] {
   let [a, b] = [left, right]
   if (a.type.kind === 'decimal' && isIntegral(b.type)) b = narrowed(source, b, a)
   else if (b.type.kind === 'decimal' && isIntegral(a.type)) a = narrowed(source, a, b)
-  const type = tightest(a.type, b.type) ?? promoteString(a.type, b.type)
+  const type =
+    tightest(a.type, b.type) ??
+    promoteString(a.type, b.type) ??
+    (isNested(a.type) ? wider(a.type, b.type, false) : undefined)
   if (!type)
     return source.type(`${textOf(left.type)} can't be compared with ${textOf(right.type)}`, at)
   if (type.kind === 'decimal') {
@@ -303,7 +315,10 @@ export function comparable(source: Source, left: Value, right: Value, at: number
         'Cast both to one decimal.',
       )
   }
-  if (isNested(type)) source.unsupported(`Comparing ${textOf(type)}`, at, 'Compare its parts.')
+  if (hasMap(type)) source.type('Maps can’t be compared', at)
+  // Inside of arrays and structs NULL equals NULL on both engines, but it sorts at different ends.
+  if (isNested(type) && !equality)
+    source.unsupported(`The order of ${textOf(type)}`, at, 'Compare its parts.')
   if (type.kind === 'void') return [a, b]
   return [cast(source, a, type), cast(source, b, type)]
 }
@@ -315,7 +330,7 @@ export function comparison(
   right: Value,
   at: number,
 ): Value {
-  const [a, b] = comparable(source, left, right, at)
+  const [a, b] = comparable(source, left, right, at, !/^[<>]=?$/.test(op))
   if (op === '<=>')
     return source.make(`(${a.sql} IS NOT DISTINCT FROM ${b.sql})`, BOOLEAN, [a, b], {
       nullable: false,
@@ -344,8 +359,15 @@ function wholeBeside(source: Source, a: Value, b: Value): boolean | undefined {
 /** `a || b` and concat(): NULL if one is NULL. */
 export function concat(source: Source, parts: Value[], at: number): Value {
   if (parts.length === 0) return source.literal('', STRING, at)
-  if (parts.some((part) => isNested(part.type) || part.type.kind === 'binary'))
-    return source.unsupported('Concatenating arrays or binary', at)
+  if (parts.some((part) => part.type.kind === 'array')) return concatArrays({ source }, parts, at)
+  if (parts.some((part) => part.type.kind === 'binary')) {
+    if (parts.some((part) => part.type.kind !== 'binary'))
+      source.unsupported('Concatenating binary with other types', at, 'Cast it to string.')
+    const sql = `(${parts.map((part) => part.sql).join(' || ')})`
+    return source.make(sql, { kind: 'binary' }, parts, { at })
+  }
+  if (parts.some((part) => isNested(part.type)))
+    return source.unsupported('Concatenating maps or structs', at)
   const texts = parts.map((part) => implicit(source, part, STRING))
   const sql = texts.length === 1 ? texts[0]!.sql : `(${texts.map((text) => text.sql).join(' || ')})`
   return source.make(sql, STRING, texts, { at })

@@ -1,6 +1,8 @@
 // Which columns a name can mean: those of the tables in FROM, then the aliases before it, then the query around.
 import { fail } from '#core/errors.ts'
 
+import type { SparkType } from '#core/types.ts'
+
 import { structField } from './cast.ts'
 import { place } from './lexer.ts'
 import { textOf, type T } from './types.ts'
@@ -91,15 +93,23 @@ function named(columns: ScopeColumn[], name: string): ScopeColumn[] {
 export function fields(source: Source, from: Value, path: string[], at: number): Value {
   let value = from
   for (const name of path) {
+    if (value.type.kind === 'array' && value.type.element.kind === 'struct') {
+      // A field of an array of structs is the array of that field.
+      const element = source.make('lf_f', value.type.element, [], { nullable: true, at })
+      const field = fields(source, element, [name], at)
+      value = source.make(
+        `list_transform(${value.sql}, lambda lf_f: ${field.sql})`,
+        { kind: 'array', element: field.type as SparkType },
+        [value],
+        { at },
+      )
+      continue
+    }
     if (value.type.kind !== 'struct')
       return value.type.kind === 'map'
         ? source.unsupported('A map’s key after a dot', at, `Write ['${name}'].`)
         : value.type.kind === 'array'
-          ? source.unsupported(
-              'A field of each struct of an array',
-              at,
-              'Use transform(array, x -> x.field).',
-            )
+          ? source.unsupported('A field of each inner array', at, 'Use transform(array, x -> …).')
           : fail('column_unknown', {
               column: name.slice(0, 200),
               where: `a value of type ${textOf(value.type)}`,

@@ -24,6 +24,34 @@ export const isTime = (type: T): boolean =>
   type.kind === 'date' || type.kind === 'timestamp' || type.kind === 'timestamp_ntz'
 export const isNested = (type: T): boolean =>
   type.kind === 'array' || type.kind === 'map' || type.kind === 'struct'
+/** The type with each field of its structs nullable: what tables hold, whatever an expression would guarantee. */
+export function loose<K extends T>(type: K): K {
+  const plain = (each: SparkType): SparkType => {
+    switch (each.kind) {
+      case 'array':
+        return { kind: 'array', element: plain(each.element) }
+      case 'map':
+        return { kind: 'map', key: plain(each.key), value: plain(each.value) }
+      case 'struct':
+        return {
+          kind: 'struct',
+          fields: each.fields.map(({ name, type: of }) => ({
+            name,
+            type: plain(of),
+            nullable: true,
+          })),
+        }
+      default:
+        return each
+    }
+  }
+  return plain(type as SparkType) as K
+}
+
+export const hasMap = (type: T): boolean =>
+  type.kind === 'map' ||
+  (type.kind === 'array' && hasMap(type.element)) ||
+  (type.kind === 'struct' && type.fields.some((field) => hasMap(field.type)))
 export const isInterval = (type: T): boolean =>
   type.kind === 'interval_month' || type.kind === 'interval_day'
 export const isAtomic = (type: T): boolean =>
@@ -39,8 +67,19 @@ export function textOf(type: T): string {
 /** DuckDB's word for a type; only for values that have one (NULL is typed by the place it stands in). */
 export function duck(type: T): string {
   if (type.kind === 'void') return '"NULL"'
-  return isInterval(type) ? 'INTERVAL' : duckdbType(type as SparkType)
+  return isInterval(type) ? 'INTERVAL' : duckdbType(typed(type) as SparkType)
 }
+
+/** NULL inside of an array needs some type in DuckDB; no value ever has it. */
+function typed(type: T): T {
+  if (type.kind === 'void') return BOOLEAN
+  if (type.kind !== 'array') return type
+  return { kind: 'array', element: typed(type.element as T) as SparkType }
+}
+
+/** Whether NULL has no type yet somewhere in it. */
+export const isUntyped = (type: T): boolean =>
+  type.kind === 'void' || (type.kind === 'array' && isUntyped(type.element as T))
 
 export const same = (a: T, b: T): boolean => textOf(a).toLowerCase() === textOf(b).toLowerCase()
 
@@ -110,6 +149,20 @@ export function tightest(a: T, b: T): T | undefined {
     return TIMESTAMP
   }
   return undefined
+}
+
+/** The common type where a function takes no loss at all: decimals only if one of them holds the other. */
+export function strictest(a: T, b: T): T | undefined {
+  const type = tightest(a, b)
+  if (type?.kind === 'array' || type === undefined) {
+    if (a.kind !== 'array' || b.kind !== 'array') return type
+    const element = strictest(a.element as T, b.element as T)
+    return element && { kind: 'array', element: element as SparkType }
+  }
+  if (same(a, b) || a.kind === 'void' || b.kind === 'void') return type
+  if (a.kind === 'decimal' || b.kind === 'decimal')
+    return isFloat(type) || !(same(type, a) || same(type, b)) ? undefined : type
+  return type
 }
 
 /** What a string becomes beside a value of another type: Spark reads the string as that type. */

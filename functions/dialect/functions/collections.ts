@@ -4,27 +4,14 @@ import type { SparkType } from '#core/types.ts'
 import type { Context, FunctionEntry } from '../catalogue.ts'
 import { cast, implicit, packStruct } from '../cast.ts'
 import { raise } from '../prelude.ts'
-import { BOOLEAN, INT, isFloat, isNested, STRING, textOf, tightest, type T } from '../types.ts'
+import { BOOLEAN, duck, INT, isFloat, STRING, textOf, tightest, VOID, type T } from '../types.ts'
 import type { Value } from '../value.ts'
+import { list, simple } from './arrays.ts'
 
-const category = 'array and map'
-
-function list(context: Context, index: number): Value & { type: Extract<T, { kind: 'array' }> } {
-  const value = context.arg(index)
-  if (value.type.kind !== 'array')
-    return context.source.type(
-      `${context.call.name} takes an array, not ${textOf(value.type)}`,
-      value.at,
-    )
-  return value as Value & { type: Extract<T, { kind: 'array' }> }
-}
+const category = 'array'
 
 /** Lists whose order doesn't matter to what is made of them. */
 const ordered = <V extends Value>(value: V): V => ({ ...value, unordered: false })
-
-function simple(type: T, context: Context, at: number): void {
-  if (isNested(type)) context.source.unsupported(`${context.call.name} of ${textOf(type)}`, at)
-}
 
 function struct(context: Context): Value {
   const fields = context.args.map((value, i) => {
@@ -102,11 +89,17 @@ export const COLLECTIONS: FunctionEntry[] = [
     signature: 'array(a, b, …)',
     description: 'An array of the values.',
     returns: 'array of the common type',
-    args: [1, 99],
+    args: [0, 99],
     compile: (context) => {
       const values = context.common()
-      const type = values[0]!.type
-      if (type.kind === 'void') context.source.unsupported('An array of NULL', context.at)
+      const type = values[0]?.type ?? VOID
+      if (values.length === 0)
+        return context.make(
+          `CAST([] AS ${duck({ kind: 'array', element: type as SparkType })})`,
+          { kind: 'array', element: type as SparkType },
+          [],
+          { nullable: false },
+        )
       return context.make(
         `list_value(${values.map((value) => value.sql).join(', ')})`,
         { kind: 'array', element: type as SparkType },
@@ -275,97 +268,6 @@ export const COLLECTIONS: FunctionEntry[] = [
       })
     },
   })),
-  {
-    name: 'transform',
-    category,
-    signature: 'transform(array, x -> …)',
-    description:
-      'The array of what the lambda makes of each element (and, as second parameter, its index from 0).',
-    returns: 'array of the lambda’s type',
-    args: [2, 2],
-    lambdas: [1],
-    compile: (context) => {
-      const array = list(context, 0)
-      const written = context.call.args[1]!
-      if (written.k === 'lambda' && written.params.length > 1)
-        context.source.unsupported('transform with an index', context.at)
-      const lambda = context.lambda(written, [{ type: array.type.element, nullable: true }])
-      if (lambda.body.type.kind === 'void')
-        context.source.unsupported('A lambda that gives NULL alone', context.at)
-      return context.make(
-        `list_transform(${array.sql}, ${lambda.sql})`,
-        { kind: 'array', element: lambda.body.type as SparkType },
-        [array, { ...lambda.body, nullable: false }],
-      )
-    },
-  },
-  ...(['filter', 'exists', 'forall'] as const).map((name): FunctionEntry => ({
-    name,
-    category,
-    signature: `${name}(array, x -> condition)`,
-    description:
-      name === 'filter'
-        ? 'The elements for which the condition is true.'
-        : `Whether the condition is true for ${name === 'exists' ? 'an element' : 'all elements'}; NULL if that depends on a NULL.`,
-    returns: name === 'filter' ? 'the type of the array' : 'boolean',
-    args: [2, 2],
-    lambdas: [1],
-    compile: (context) => {
-      const array = list(context, 0)
-      const written = context.call.args[1]!
-      if (written.k === 'lambda' && written.params.length > 1)
-        context.source.unsupported(`${name} with an index`, context.at)
-      const lambda = context.lambda(written, [{ type: array.type.element, nullable: true }])
-      if (lambda.body.type.kind !== 'boolean')
-        context.source.type(
-          `${name} needs a condition, not ${textOf(lambda.body.type)}`,
-          context.at,
-        )
-      const parts = [array, { ...lambda.body, nullable: false }]
-      if (name === 'filter')
-        return context.make(`list_filter(${array.sql}, ${lambda.sql})`, array.type, parts)
-      const fn = name === 'exists' ? 'list_bool_or' : 'list_bool_and'
-      const results = `list_transform(${array.sql}, ${lambda.sql})`
-      const decided = name === 'exists' ? 'true' : 'false'
-      const open = name === 'exists' ? 'false' : 'true'
-      return context.make(
-        `CASE WHEN ${array.sql} IS NULL THEN NULL WHEN ${fn}(${results}) = ${decided} THEN ${decided} WHEN len(list_filter(${results}, lambda lf_v: lf_v IS NULL)) > 0 THEN NULL ELSE ${open} END`,
-        BOOLEAN,
-        parts,
-        { nullable: true, uses: 3 },
-      )
-    },
-  })),
-  {
-    name: 'map_keys',
-    category,
-    signature: 'map_keys(map)',
-    description: 'The keys of a map.',
-    returns: 'array of the key’s type',
-    args: [1, 1],
-    compile: (context) => {
-      const map = context.arg(0)
-      if (map.type.kind !== 'map')
-        return context.source.type(`map_keys takes a map, not ${textOf(map.type)}`, map.at)
-      return context.make(`map_keys(${map.sql})`, { kind: 'array', element: map.type.key }, [map])
-    },
-  },
-  {
-    name: 'map_values',
-    category,
-    signature: 'map_values(map)',
-    description: 'The values of a map.',
-    returns: 'array of the value’s type',
-    args: [1, 1],
-    compile: (context) => {
-      const map = context.arg(0)
-      if (map.type.kind !== 'map')
-        return context.source.type(`map_values takes a map, not ${textOf(map.type)}`, map.at)
-      return context.make(`map_values(${map.sql})`, { kind: 'array', element: map.type.value }, [
-        map,
-      ])
-    },
-  },
   ...(['explode', 'explode_outer', 'posexplode', 'posexplode_outer'] as const).map(
     (name): FunctionEntry => ({
       name,

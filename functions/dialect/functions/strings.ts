@@ -262,7 +262,19 @@ export const STRINGS: FunctionEntry[] = [
       type: INT,
     },
   ),
-  one('reverse', 'The text from its end to its start.', (s) => `lf_reverse(${s})`),
+  {
+    name: 'reverse',
+    category,
+    signature: 'reverse(x)',
+    description: 'A text or an array from its end to its start.',
+    returns: 'string, or the type of the array',
+    args: [1, 1],
+    compile: (context) => {
+      const x = context.arg(0).type.kind === 'array' ? context.arg(0) : context.string(0)
+      const fn = x.type.kind === 'array' ? 'list_reverse' : 'lf_reverse'
+      return context.make(`${fn}(${x.sql})`, x.type, [x])
+    },
+  },
   one('ascii', 'The number of the first character; 0 for an empty text.', (s) => `lf_ascii(${s})`, {
     type: INT,
   }),
