@@ -1,10 +1,12 @@
 // Checks on the rows of tables.
+import { describeRoute } from 'hono-openapi'
 import { DqRuleCreate, DqRulePatch } from '#core/dq-rule.ts'
 import type { DqRule } from '#core/dq-rule.ts'
 import { fail } from '#core/errors.ts'
-import { ROLES } from './request.ts'
+import { need, ROLES, validate } from './request.ts'
 import type { Ctx } from './request.ts'
 import { resource } from './resource.ts'
+import { RuleTestBody, tryRule } from './rule-test.ts'
 import { checkRule } from './sql-check.ts'
 
 export const dqRules = resource<DqRule, typeof DqRuleCreate, typeof DqRulePatch>({
@@ -18,7 +20,18 @@ export const dqRules = resource<DqRule, typeof DqRuleCreate, typeof DqRulePatch>
     await mayApprove(c, row.status)
     return {}
   },
-})
+}).post(
+  '/test',
+  describeRoute({
+    tags: ['rules'],
+    summary: 'Try a rule, saved or not, on real rows: how many fail, and 20 of them',
+  }),
+  validate('json', RuleTestBody),
+  async (c) => {
+    need(c, 'editor')
+    return c.json(await tryRule(c, c.req.valid('json')))
+  },
+)
 
 /** Where the default environment asks for approval, only an approver makes a rule that runs. */
 async function mayApprove(c: Ctx, status: DqRule['status']): Promise<void> {

@@ -142,6 +142,7 @@ export function bronzeColumns(index: MetadataIndex, config: BronzeConfig): PlanC
         type: policy?.policy ? 'string' : column.type,
         nullable: column.nullable,
         source_name: column.name,
+        ...(policy?.pii && { pii: true }),
       },
     ]
   })
@@ -240,7 +241,7 @@ function silverStep(index: MetadataIndex, group: Group, config: SilverConfig): S
     depends_on: dependencies(index, group, key, [], [...tables, ...ruleTables(rules)]),
     ...attempts(group, config),
     ...tableParts(config, rules),
-    columns: plain(config.columns),
+    columns: tagged(config),
     from: config.from,
     query: silverQuery(config, index.columns.get(config.from[0]!) ?? []),
     has_where: config.where !== null,
@@ -279,7 +280,7 @@ function goldStep(index: MetadataIndex, group: Group, config: GoldConfig): GoldS
     depends_on: dependencies(index, group, key, [], [...tables, ...ruleTables(rules)]),
     ...attempts(group, config),
     ...tableParts(config, rules),
-    columns: plain(config.columns),
+    columns: tagged(config),
     query: config.query,
     materialisation: config.materialisation,
     inputs: inputs(index, group, config.target, tables),
@@ -508,6 +509,14 @@ function plain(columns: readonly PlanColumn[]): PlanColumn[] {
     nullable,
     ...(source_name !== undefined && { source_name }),
   }))
+}
+
+/** The columns of a silver or gold config, those tagged as personal marked. */
+function tagged(config: SilverConfig | GoldConfig): PlanColumn[] {
+  const pii = new Set(config.column_policies.flatMap(({ column, pii }) => (pii ? [column] : [])))
+  return plain(config.columns).map((column) =>
+    pii.has(column.name) ? { ...column, pii: true } : column,
+  )
 }
 
 function tableSpark(table: string): string {

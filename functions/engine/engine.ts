@@ -1,6 +1,6 @@
 // The seam between the metadata and what runs it. An engine gets a plan and a run input, and answers with reports; it never
 // writes run state: run.ts does, from the reports.
-import type { Plan, PlanStep, RunInput } from '#core/plan.ts'
+import type { Plan, PlanColumn, PlanRule, PlanStep, RunInput } from '#core/plan.ts'
 
 /** The counts of DESIGN's log schema. Each is counted on its own, never by subtraction; absent means zero. */
 export const COUNTS = [
@@ -153,6 +153,41 @@ export type QueryResult = {
   versions: Record<string, number>
 }
 
+/** A rule to be tried on rows as they are. */
+export type RuleTestRequest = {
+  environment: string
+  rule: PlanRule
+  /** The table that the rule is for. */
+  target: string
+  /** Its columns. */
+  columns: PlanColumn[]
+  /** What makes the rows, compiled for this engine; null: they are the table's own. */
+  query: string | null
+  /** The tables that are read, at their newest versions. */
+  tables: string[]
+  /** Columns, in lower case, whose values a sample must not show. */
+  masked: string[]
+  /** Failing rows to show at most. */
+  limit: number
+  timeout_ms: number
+}
+
+export type RuleTest = {
+  rows: number
+  /** Of these, how many the rule looks at: those that its filter lets through. */
+  rows_checked: number
+  rows_passed: number
+  rows_failed: number
+  /** Where the check yields null: they fail, or pass with `null_passes`, and are counted there too. */
+  rows_null: number
+  /** More rows fail than the threshold allows: `on_fail` would act. */
+  applies: boolean
+  /** Failing rows, values as text. */
+  samples: Record<string, string | null>[]
+  versions: Record<string, number>
+  duration_ms: number
+}
+
 /**
  * A table that is taken back; `to_version` null: to before its first commit. `version` is that of the restoring commit, null
  * in a dry run. Rows are null where a file's statistics don't tell.
@@ -195,6 +230,11 @@ export type Engine = {
    * @throws table_missing, sql_failed, query_timeout, …
    */
   query(request: QueryRequest): Promise<QueryResult>
+  /**
+   * Tries a rule on rows as they are, apart from the batches. Only where `can.query`.
+   * @throws table_missing, rule_invalid, rule_broken, query_timeout, …
+   */
+  testRule(request: RuleTestRequest): Promise<RuleTest>
   /** The folder in which a Delta table lies, there already or not; absent where tables are found by name alone. */
   location?(environment: string, table: string): string
   /**

@@ -76,10 +76,11 @@ export async function evaluateRules(sql: Sql, input: RulesInput): Promise<Verdic
   }
 }
 
-/** A rule, ready to be asked of a row: `fails` is true or false, never NULL. `join` brings what `fails` needs. */
-type Prepared = { sql: RuleSql; fails: string; join: string }
+/** A rule, ready to be asked of a row: `passes` may be NULL, `fails` is true or false, never NULL. `join` brings what `fails` needs. */
+export type Prepared = { sql: RuleSql; passes: string; fails: string; join: string }
 
-async function prepare(
+/** Compiles a rule, and makes the temporary table that it needs, whose name goes to `tables`. @throws rule_invalid, rule_broken */
+export async function prepare(
   sql: Sql,
   rule: PlanRule,
   context: RuleContext,
@@ -105,16 +106,18 @@ async function prepare(
       keyed = `(${names[0]} is not null)`
     }
   }
-  const fails = `not coalesce(${compiled.passes(keyed)}, ${rule.null_passes})`
+  const passes = compiled.passes(keyed)
+  const fails = `not coalesce(${passes}, ${rule.null_passes})`
   return {
     sql: compiled,
+    passes,
     fails: looked === null ? `(${fails})` : `(case when ${looked} then ${fails} else false end)`,
     join,
   }
 }
 
 /** The rows with what the rules need joined to them; key sets hold each key once, so no row doubles. */
-function judged(relation: string, rules: readonly Prepared[]): string {
+export function judged(relation: string, rules: readonly Prepared[]): string {
   return `${relation} as r${rules.map((rule) => rule.join).join('')}`
 }
 
@@ -169,18 +172,28 @@ async function addSamples(
     },
   ] of prepared.entries()) {
     if (results[n]!.rows_failed === 0) continue
-    const own = columns.filter((column) => rule.columns.includes(column.name))
-    const shown = [...own, ...columns.filter((column) => !own.includes(column))]
-    const values = shown.slice(0, SAMPLE_COLUMNS).map(({ name }) => {
-      const value = `r.${quoteDuckdb(name)}`
-      return hidden.has(name.toLowerCase())
-        ? `if(${value} is null, null, '***') as ${quoteDuckdb(name)}`
-        : `cast(${value} as varchar)[:${SAMPLE_CHARACTERS}] as ${quoteDuckdb(name)}`
-    })
+    const values = sampleList(columns, rule, hidden, '***')
     results[n]!.samples = (await sql.rows(
       `select ${values.join(', ')} from ${from} where ${fails} limit ${SAMPLES}`,
     )) as RuleResult['samples']
   }
+}
+
+/** What a sample shows of a failing row `r`: the rule's own columns first, values as text and cut, masked ones as `mask`. */
+export function sampleList(
+  columns: readonly PlanColumn[],
+  rule: PlanRule,
+  hidden: ReadonlySet<string>,
+  mask: string,
+): string[] {
+  const own = columns.filter((column) => rule.columns.includes(column.name))
+  const shown = [...own, ...columns.filter((column) => !own.includes(column))]
+  return shown.slice(0, SAMPLE_COLUMNS).map(({ name }) => {
+    const value = `r.${quoteDuckdb(name)}`
+    return hidden.has(name.toLowerCase())
+      ? `if(${value} is null, null, ${literalDuckdb(mask)}) as ${quoteDuckdb(name)}`
+      : `cast(${value} as varchar)[:${SAMPLE_CHARACTERS}] as ${quoteDuckdb(name)}`
+  })
 }
 
 async function split(
@@ -228,7 +241,7 @@ function errorsSql(acting: readonly Prepared[], batch_id: string): string {
 }
 
 /** An error of `action` with the rule's name. */
-async function named<T>(rule: PlanRule, action: () => Promise<T>): Promise<T> {
+export async function named<T>(rule: PlanRule, action: () => Promise<T>): Promise<T> {
   try {
     return await action()
   } catch (error) {

@@ -1,7 +1,7 @@
 // The child process: one DuckDB for one batch. It runs the steps that it is told to, and says how they ended; order, retries
 // and run state are the parent's. When the parent goes, it goes at once: another owner may already be at work.
 import { rmSync, writeFileSync } from 'node:fs'
-import type { QueryRequest } from '#engine/engine.ts'
+import type { QueryResult, RuleTest } from '#engine/engine.ts'
 import { openBatch, type Batch } from './batch.ts'
 import { duckdbError, stepError } from './duckdb-error.ts'
 import { emptyOutcome, type FromChild, type Outcome, type ToChild } from './protocol.ts'
@@ -34,7 +34,10 @@ process.on('message', (message: ToChild) => {
   else if (message.kind === 'open_queries') {
     queries = openQueries(message.settings)
     opened(queries)
-  } else if (message.kind === 'query') void query(message.id, message.request)
+  } else if (message.kind === 'query')
+    void answer(message.id, (open, signal) => open.run(message.request, signal))
+  else if (message.kind === 'test_rule')
+    void answer(message.id, (open, signal) => open.testRule(message.request, signal))
   else running.get(String(message.id))?.abort()
 })
 
@@ -57,13 +60,16 @@ function opened(opening: Promise<{ temp: string }>): void {
   )
 }
 
-async function query(id: number, request: QueryRequest): Promise<void> {
+async function answer(
+  id: number,
+  work: (open: Queries, signal: AbortSignal) => Promise<QueryResult | RuleTest>,
+): Promise<void> {
   const abort = new AbortController()
   running.set(String(id), abort)
   try {
     const open = await queries!
     say({ kind: 'started', id })
-    say({ kind: 'answer', id, result: await open.run(request, abort.signal) })
+    say({ kind: 'answer', id, result: await work(open, abort.signal) })
   } catch (error) {
     const { code, detail, hint } = duckdbError(error)
     say({ kind: 'answer', id, failure: { code, detail, hint } })

@@ -51,6 +51,20 @@ export function openLocalEngine(options: LocalEngineOptions): Engine {
     return clearing
   }
 
+  const runnerOf = async (environment: string) => {
+    if (closed) fail('run_lost')
+    const root = rootOf(environment)
+    await clear(root)
+    let runner = runners.get(root)
+    if (runner === undefined) {
+      // Lakes share the queries' memory; more than one queried at a time is rare, and their shares are small.
+      const memory_bytes = Math.floor(total * QUERY_SHARE)
+      runner = createQueryRunner({ root, memory_bytes, threads, grace_ms })
+      runners.set(root, runner)
+    }
+    return runner
+  }
+
   return {
     name: 'local',
     can: {
@@ -90,19 +104,8 @@ export function openLocalEngine(options: LocalEngineOptions): Engine {
     async collect() {
       return []
     },
-    async query(request) {
-      if (closed) fail('run_lost')
-      const root = rootOf(request.environment)
-      await clear(root)
-      let runner = runners.get(root)
-      if (runner === undefined) {
-        // Lakes share the queries' memory; more than one queried at a time is rare, and their shares are small.
-        const memory_bytes = Math.floor(total * QUERY_SHARE)
-        runner = createQueryRunner({ root, memory_bytes, threads, grace_ms })
-        runners.set(root, runner)
-      }
-      return await runner.run(request)
-    },
+    query: async (request) => (await runnerOf(request.environment)).run(request),
+    testRule: async (request) => (await runnerOf(request.environment)).testRule(request),
     location: (environment, table) => tableDir(rootOf(environment), table),
     restore: ({ environment, steps, seq, dry_run }) =>
       restoreTables(rootOf(environment), steps, seq, dry_run),

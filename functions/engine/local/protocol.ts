@@ -5,6 +5,8 @@ import type {
   EventReport,
   QueryRequest,
   QueryResult,
+  RuleTest,
+  RuleTestRequest,
   StepError,
   StepReport,
 } from '#engine/engine.ts'
@@ -38,6 +40,7 @@ export type ToChild =
   | { kind: 'stop'; step: string }
   | { kind: 'open_queries'; settings: ChildSettings }
   | { kind: 'query'; id: number; request: QueryRequest }
+  | { kind: 'test_rule'; id: number; request: RuleTestRequest }
   | { kind: 'stop_query'; id: number }
 
 /** An error of ours on its way between processes. */
@@ -50,7 +53,7 @@ export type FromChild =
   | { kind: 'event'; event: Omit<EventReport, 'kind' | 'at'> }
   | { kind: 'outcome'; step: string; outcome: Outcome }
   | { kind: 'started'; id: number }
-  | { kind: 'answer'; id: number; result: QueryResult }
+  | { kind: 'answer'; id: number; result: QueryResult | RuleTest }
   | { kind: 'answer'; id: number; failure: Failure }
 
 /** An outcome with nothing in it yet. */

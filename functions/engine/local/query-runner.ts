@@ -1,18 +1,21 @@
 // Queries on the parent's side: one child per lake, started by the first query and ended when idle.
 import { fail, LakeForgeError } from '#core/errors.ts'
-import type { QueryRequest, QueryResult } from '#engine/engine.ts'
+import type { QueryRequest, QueryResult, RuleTest, RuleTestRequest } from '#engine/engine.ts'
 import { type Child, startChild } from './process.ts'
-import type { FromChild } from './protocol.ts'
+import type { FromChild, ToChild } from './protocol.ts'
 
 export type QueryRunner = {
   /** @throws query_timeout, table_missing, sql_failed, engine_killed, … */
   run(request: QueryRequest): Promise<QueryResult>
+  /** @throws as `run`, and rule_invalid, rule_broken */
+  testRule(request: RuleTestRequest): Promise<RuleTest>
   close(): void
 }
 
 const IDLE_MS = 60_000
 
-type Waiting = { started(): void; resolve(result: QueryResult): void; reject(error: Error): void }
+type Answer = QueryResult | RuleTest
+type Waiting = { started(): void; resolve(answer: Answer): void; reject(error: Error): void }
 
 /** `grace_ms`: how long a query may take to stop before its process is killed. */
 export function createQueryRunner(settings: {
@@ -74,35 +77,39 @@ export function createQueryRunner(settings: {
     return made
   }
 
+  const ask = async (timeout_ms: number, message: (id: number) => ToChild): Promise<Answer> => {
+    clearTimeout(idle)
+    const id = ++asked
+    const asking = (child ??= spawn())
+    let timer: NodeJS.Timeout | undefined
+    let kill: NodeJS.Timeout | undefined
+    let expired = false
+    const expire = () => {
+      expired = true
+      asking.send({ kind: 'stop_query', id })
+      kill = setTimeout(() => waiting.has(id) && asking.kill(), settings.grace_ms)
+    }
+    try {
+      return await new Promise<Answer>((resolve, reject) => {
+        // A query's time begins when it does, not while its process starts.
+        const started = () => (timer = setTimeout(expire, timeout_ms))
+        waiting.set(id, { started, resolve, reject })
+        asking.send(message(id))
+      })
+    } catch (error) {
+      if (expired) fail('query_timeout', { timeout_s: timeout_ms / 1000 }, { cause: error })
+      throw error
+    } finally {
+      clearTimeout(timer)
+      clearTimeout(kill)
+    }
+  }
+
   return {
-    async run(request) {
-      clearTimeout(idle)
-      const id = ++asked
-      const asking = (child ??= spawn())
-      let timer: NodeJS.Timeout | undefined
-      let kill: NodeJS.Timeout | undefined
-      let expired = false
-      const expire = () => {
-        expired = true
-        asking.send({ kind: 'stop_query', id })
-        kill = setTimeout(() => waiting.has(id) && asking.kill(), settings.grace_ms)
-      }
-      try {
-        return await new Promise<QueryResult>((resolve, reject) => {
-          // A query's time begins when it does, not while its process starts.
-          const started = () => (timer = setTimeout(expire, request.timeout_ms))
-          waiting.set(id, { started, resolve, reject })
-          asking.send({ kind: 'query', id, request })
-        })
-      } catch (error) {
-        if (expired)
-          fail('query_timeout', { timeout_s: request.timeout_ms / 1000 }, { cause: error })
-        throw error
-      } finally {
-        clearTimeout(timer)
-        clearTimeout(kill)
-      }
-    },
+    run: async (request) =>
+      (await ask(request.timeout_ms, (id) => ({ kind: 'query', id, request }))) as QueryResult,
+    testRule: async (request) =>
+      (await ask(request.timeout_ms, (id) => ({ kind: 'test_rule', id, request }))) as RuleTest,
     close,
   }
 }

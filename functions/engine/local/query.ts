@@ -3,42 +3,61 @@ import { PRELUDE } from '#dialect/index.ts'
 import { fail } from '#core/errors.ts'
 import { literalDuckdb, quoteDuckdb } from '#core/names.ts'
 import { MASK } from '#engine/engine.ts'
-import type { QueryRequest, QueryResult } from '#engine/engine.ts'
+import type { QueryRequest, QueryResult, RuleTest, RuleTestRequest } from '#engine/engine.ts'
 import { duckdbScan, readSnapshot } from './delta.ts'
 import { duckdbError } from './duckdb-error.ts'
 import { sparkType } from './extractors/duckdb-types.ts'
 import { tableDir } from './layout.ts'
 import type { ChildSettings } from './protocol.ts'
-import { openSession } from './session.ts'
+import { testRule } from './rule-test.ts'
+import { openSession, type StepSession } from './session.ts'
 
 export type Queries = {
   /** @throws table_missing, sql_failed, step_interrupted once the signal aborts, … */
   run(request: QueryRequest, signal: AbortSignal): Promise<QueryResult>
+  /** @throws as `run`, and rule_invalid, rule_broken */
+  testRule(request: RuleTestRequest, signal: AbortSignal): Promise<RuleTest>
   temp: string
 }
 
 /** Opens DuckDB for queries. It can read the lake and nothing else; what isn't a select doesn't parse. */
 export async function openQueries(settings: ChildSettings): Promise<Queries> {
   const session = await openSession({ ...settings, prelude: PRELUDE })
+  /** With the tables at their versions as views, on a connection of its own. */
+  const reading = async <T>(
+    tables: QueryRequest['tables'],
+    signal: AbortSignal,
+    work: (own: StepSession, versions: Record<string, number>) => Promise<T>,
+  ): Promise<T> => {
+    const own = await session.open(new Date().toISOString())
+    const interrupt = () => own.interrupt()
+    signal.addEventListener('abort', interrupt)
+    if (signal.aborted) interrupt()
+    try {
+      const versions: Record<string, number> = {}
+      for (const { table, version, masked = [] } of tables) {
+        const dir = tableDir(settings.root, table)
+        const snapshot =
+          (await readSnapshot(dir, { version, connection: own.connection })) ??
+          fail('table_missing', { table })
+        versions[table] = snapshot.version
+        const there = new Set(snapshot.columns.map(({ name }) => name))
+        const mask = replacing(masked.filter((name) => there.has(name)))
+        await own.view(table, `select *${mask} from ${duckdbScan(snapshot)}`)
+      }
+      return await work(own, versions)
+    } catch (error) {
+      throw duckdbError(error)
+    } finally {
+      signal.removeEventListener('abort', interrupt)
+      await own.close()
+    }
+  }
+
   return {
     temp: session.temp,
-    async run(request, signal) {
-      const own = await session.open(new Date().toISOString())
-      const interrupt = () => own.interrupt()
-      signal.addEventListener('abort', interrupt)
-      if (signal.aborted) interrupt()
-      try {
-        const versions: Record<string, number> = {}
-        for (const { table, version, masked = [] } of request.tables) {
-          const dir = tableDir(settings.root, table)
-          const snapshot =
-            (await readSnapshot(dir, { version, connection: own.connection })) ??
-            fail('table_missing', { table })
-          versions[table] = snapshot.version
-          const there = new Set(snapshot.columns.map(({ name }) => name))
-          const mask = replacing(masked.filter((name) => there.has(name)))
-          await own.view(table, `select *${mask} from ${duckdbScan(snapshot)}`)
-        }
+    run: (request, signal) =>
+      reading(request.tables, signal, async (own, versions) => {
         const limit = Math.max(0, Math.floor(request.limit))
         // In parentheses only a select parses, the line end closes a comment, and no two statements can be prepared.
         const statement = await own.connection.prepare(
@@ -55,13 +74,13 @@ export async function openQueries(settings: ChildSettings): Promise<Queries> {
           truncated: rows.length > limit,
           versions,
         }
-      } catch (error) {
-        throw duckdbError(error)
-      } finally {
-        signal.removeEventListener('abort', interrupt)
-        await own.close()
-      }
-    },
+      }),
+    testRule: (request, signal) =>
+      reading(
+        request.tables.map((table) => ({ table, version: null })),
+        signal,
+        (own, versions) => testRule(own, request, versions),
+      ),
   }
 }
 
