@@ -85,8 +85,18 @@ export const batches = new Hono<Env>()
       const [said] = await sql<{ last: number }[]>`
         select coalesce(max(number), 0)::integer as last from logging.event where batch_id = ${batch.id}
       `
+      // Its neighbours in time: replays count, since a person steps through all that ran
+      const [beside] = await sql<{ previous: string | null; next: string | null }[]>`
+        select
+          (select id from logging.batch_run where group_id = ${batch.group_id} and environment_id = ${batch.environment_id}
+            and seq < ${batch.seq} order by seq desc limit 1) as previous,
+          (select id from logging.batch_run where group_id = ${batch.group_id} and environment_id = ${batch.environment_id}
+            and seq > ${batch.seq} order by seq limit 1) as next
+      `
       return c.json({
         batch,
+        previous_id: beside!.previous,
+        next_id: beside!.next,
         last_event: said!.last,
         zones: zones.map(numbers),
         tables: tables.map(numbers),

@@ -1,9 +1,9 @@
 // The API as the first screens see it: its shapes, reads and writes. Each further area has a file of its own in api/.
 import type { JSONParsed } from 'hono/utils/types'
-import type { State } from '#core/batch.ts'
 import type { Environment as CoreEnvironment } from '#core/environment.ts'
 import type { Group as CoreGroup } from '#core/group.ts'
 import type { Schedule as CoreSchedule } from '#core/schedule.ts'
+import type { BatchMatch } from '#lib/api/batches.ts'
 import { ALL, ALL_AND_TOTAL, at, client, page } from '#lib/api/client.ts'
 
 export { ApiError, readToken, request, writeToken, type Page } from '#lib/api/client.ts'
@@ -54,11 +54,4 @@ export const api = {
     ),
 }
 
-export type BatchQuery = {
-  group?: string
-  state?: State
-  trigger?: string
-  from?: string
-  after?: string
-  limit: number
-}
+export type BatchQuery = BatchMatch & { after?: string; include?: string; limit: number }

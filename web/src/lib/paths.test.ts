@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { NAV, paths, readBatchFilter, readBatchView } from '#lib/paths.ts'
+import { NAV, paths } from '#lib/paths.ts'
+import { readBatchFilter, readBatchView } from '#lib/run/view.ts'
 import { since } from '#lib/since.ts'
 
 it('shows all addresses at once', () => {
@@ -9,7 +10,7 @@ it('shows all addresses at once', () => {
     filtered: paths.batches({ group: 'a b', state: 'failed', since: '24h' }),
     batch: paths.batch('../x'),
     step: paths.batch('1', { tab: 'timeline', step: 'raw:a&b' }),
-    events: paths.batch('1', { tab: 'events', level: 'error' }),
+    logs: paths.batch('1', { tab: 'logs', level: 'error' }),
     nav: NAV.flatMap((part) => part.entries).map((entry) => `${entry.key} ${entry.href}`),
   }).toEqual({
     home: '/',
@@ -17,7 +18,7 @@ it('shows all addresses at once', () => {
     filtered: '/batches?group=a+b&state=failed&since=24h',
     batch: '/batches/..%2Fx',
     step: '/batches/1?step=raw%3Aa%26b',
-    events: '/batches/1?tab=events&level=error',
+    logs: '/batches/1?tab=logs&level=error',
     nav: ['h /', 'b /batches'],
   })
 })
@@ -26,7 +27,7 @@ it('reads back what it wrote, and leaves out what it does not know', () => {
   const filter = { group: 'g', state: 'failed', trigger: 'api', since: '7d' } as const
   expect(readBatchFilter(new URL(paths.batches(filter), 'http://x').searchParams)).toEqual(filter)
   expect(readBatchFilter(new URLSearchParams('state=exploded&group='))).toEqual({})
-  const view = { tab: 'events', step: 'a:b', level: 'warn', find: 'x', problems: '1' } as const
+  const view = { tab: 'logs', step: 'a:b', level: 'warn', find: 'x', problems: '1' } as const
   expect(readBatchView(new URL(paths.batch('1', view), 'http://x').searchParams)).toEqual(view)
 })
 

@@ -1,47 +1,7 @@
 // Every URL of the app, and the navigation drawn from it. Filters are query parameters: a pasted link shows the same view.
-import { STATES, type State } from '#core/batch.ts'
+import type { BatchFilter, BatchView } from '#lib/run/view.ts'
 
-export type BatchFilter = {
-  group?: string
-  state?: State
-  trigger?: string
-  /** A window that ends now: see since.ts. */
-  since?: string
-}
-
-/** The filter that an address holds; what it does not understand it leaves out. */
-export function readBatchFilter(search: URLSearchParams): BatchFilter {
-  return {
-    group: search.get('group') || undefined,
-    state: STATES.find((state) => state === search.get('state')),
-    trigger: search.get('trigger') || undefined,
-    since: search.get('since') || undefined,
-  }
-}
-
-export const BATCH_TABS = ['timeline', 'rules', 'events'] as const
-export type BatchTab = (typeof BATCH_TABS)[number]
-
-export type BatchView = {
-  tab?: BatchTab
-  /** Key of the step whose details are open; on the events tab only its lines are shown. */
-  step?: string
-  find?: string
-  /** '1': only what went wrong. */
-  problems?: string
-  level?: string
-}
-
-/** The view of a batch that an address holds. */
-export function readBatchView(search: URLSearchParams): BatchView {
-  return {
-    tab: BATCH_TABS.find((tab) => tab === search.get('tab')),
-    step: search.get('step') || undefined,
-    find: search.get('find') || undefined,
-    problems: search.get('problems') || undefined,
-    level: search.get('level') || undefined,
-  }
-}
+export type { BatchFilter, BatchView } from '#lib/run/view.ts'
 
 export const paths = {
   home: () => '/',

@@ -4,7 +4,7 @@ import { QueryCache, QueryClient, infiniteQueryOptions, queryOptions } from '@ta
 import { ApiError, api } from '#lib/api.ts'
 import { connection } from '#lib/connection.svelte.ts'
 import type { BatchFilter } from '#lib/paths.ts'
-import { since } from '#lib/since.ts'
+import { matchOf } from '#lib/run/view.ts'
 
 /** News appear within this time without a reload. */
 export const POLL_MS = 5000
@@ -72,12 +72,10 @@ export const queries = {
       queryFn: ({ pageParam, signal }) =>
         api.batches(
           {
-            group: filter.group,
-            state: filter.state,
-            trigger: filter.trigger,
-            from: since(filter.since, Date.now()),
+            ...matchOf(filter, Date.now()),
             limit: PAGE,
             after: pageParam ?? undefined,
+            include: pageParam === null ? 'total,facets' : undefined,
           },
           signal,
         ),

@@ -1,23 +1,29 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { BATCH_CAN, STATES } from '#core/batch.ts'
-import { batchActions } from '#lib/actions/batch.ts'
+import { batchActions, retryFromReason } from '#lib/actions/batch.ts'
 
-it.each(STATES)(
-  'offers for a batch that is %s what the back end allows, and says why not',
-  (state) => {
-    for (const action of batchActions({ id: '1', state })) {
-      const allowed = BATCH_CAN[state].includes(action.id)
-      expect(action.disabled_reason === undefined).toBe(allowed)
-      if (!allowed) expect(action.disabled_reason).toMatch(/^[A-Z].*\.$/)
+const reason = (of: Parameters<typeof batchActions>[0], id: string) =>
+  batchActions(of).find((action) => action.id === id)?.disabled_reason
+
+describe('what can be done to a batch', () => {
+  it('agrees with the back end in every state, and says why not', () => {
+    for (const state of STATES) {
+      for (const id of ['retry', 'replay', 'cancel'] as const)
+        expect(reason({ state }, id) === undefined, `${state} ${id}`).toBe(
+          BATCH_CAN[state].includes(id),
+        )
+      expect(reason({ state }, 'run')).toBeUndefined()
     }
-  },
-)
+  })
 
-it('asks before it cancels, and does not cancel twice', () => {
-  const cancel = (cancel_requested_at: string | null) =>
-    batchActions({ id: '1', state: 'running', cancel_requested_at }).find(
-      (action) => action.id === 'cancel',
-    )!
-  expect(cancel(null).confirm?.title).toBe('Cancel this batch?')
-  expect(cancel('2026-11-23T10:00:00Z').disabled_reason).toBe('It is being cancelled.')
+  it('is not cancelled twice, and a replay is not replayed', () => {
+    expect(reason({ state: 'running', cancel_requested_at: 'x' }, 'cancel')).toMatch(/being/)
+    expect(reason({ state: 'succeeded', replay_of: 'x' }, 'replay')).toMatch(/itself/)
+  })
+
+  it('goes on at a step that is not done, once the batch has ended', () => {
+    expect(retryFromReason({ state: 'failed' }, { state: 'skipped' })).toBeUndefined()
+    expect(retryFromReason({ state: 'failed' }, { state: 'succeeded' })).toMatch(/done/)
+    expect(retryFromReason({ state: 'running' }, { state: 'failed' })).toMatch(/not ended/)
+  })
 })

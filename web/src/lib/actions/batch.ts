@@ -1,52 +1,57 @@
-// What can be done to a batch, as data: the header and the keyboard draw the same list. Which state allows what is the
+// What can be done to a batch, as data: the header, the step and the keyboard draw the same list. Which state allows what is the
 // back end's table, so that a button and the API's refusal agree.
-import { BATCH_CAN, isFinal, type State } from '#core/batch.ts'
-import { api } from '#lib/api.ts'
+import { BATCH_CAN, isFinal, type BatchAction as Ability, type State } from '#core/batch.ts'
 
 export type BatchAction = {
-  id: 'cancel' | 'retry'
+  id: 'retry' | 'retry_all' | 'replay' | 'run' | 'cancel'
   label: string
-  /** What the dialog asks; null where nothing needs to be asked. */
-  confirm: { title: string; text: string; keep: string } | null
   danger: boolean
-  run: () => Promise<unknown>
   /** Why it can't be done now. */
   disabled_reason?: string
 }
 
-export function batchActions(batch: {
-  id: string
-  state: State
-  cancel_requested_at?: string | null
-}): BatchAction[] {
+type Of = { state: State; cancel_requested_at?: string | null; replay_of?: string | null }
+
+/** In the order of the header: the first is the most likely one. */
+export function batchActions(batch: Of): BatchAction[] {
+  const can = (ability: Ability) => BATCH_CAN[batch.state].includes(ability)
+  const not_ended = 'The batch has not ended yet.'
+  const retry = can('retry')
+    ? undefined
+    : isFinal(batch.state)
+      ? 'Nothing failed in this batch.'
+      : not_ended
   return [
+    { id: 'retry', label: 'Retry failed', danger: false, disabled_reason: retry },
+    { id: 'retry_all', label: 'Retry all that is not done', danger: false, disabled_reason: retry },
     {
-      id: 'retry',
-      label: 'Retry failed',
-      confirm: null,
+      id: 'replay',
+      label: 'Replay and compare',
       danger: false,
-      run: () => api.retry(batch.id),
-      disabled_reason: BATCH_CAN[batch.state].includes('retry')
-        ? undefined
-        : isFinal(batch.state)
-          ? 'Nothing failed in this batch.'
-          : 'The batch has not ended yet.',
+      disabled_reason: !isFinal(batch.state)
+        ? not_ended
+        : batch.replay_of
+          ? 'This batch is itself a replay.'
+          : can('replay')
+            ? undefined
+            : 'Nothing of it succeeded that could be repeated.',
     },
+    { id: 'run', label: 'Run now', danger: false },
     {
       id: 'cancel',
       label: 'Cancel batch',
-      confirm: {
-        title: 'Cancel this batch?',
-        text: 'Running steps stop and nothing half-written becomes visible. Tables that are done stay as they are.',
-        keep: 'Keep it running',
-      },
       danger: true,
-      run: () => api.cancel(batch.id),
-      disabled_reason: !BATCH_CAN[batch.state].includes('cancel')
+      disabled_reason: !can('cancel')
         ? 'The batch has ended.'
         : batch.cancel_requested_at
           ? 'It is being cancelled.'
           : undefined,
     },
   ]
+}
+
+/** Why a retry can't begin at a step now; undefined where it can. */
+export function retryFromReason(batch: Of, step: { state: State }): string | undefined {
+  if (!isFinal(batch.state)) return 'The batch has not ended yet.'
+  return step.state === 'succeeded' ? 'This step is done: a retry would not run it.' : undefined
 }

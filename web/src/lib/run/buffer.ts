@@ -1,8 +1,8 @@
 // The log lines of a batch in memory: in the order of their numbers, each once, the newest when there are too many.
 import type { Level, LogEvent } from '#lib/api.ts'
 
-/** About 6 MB of text; a batch that says more keeps it in the log tables. */
-export const LINES_KEPT = 20_000
+/** About 30 MB; a batch that says more keeps it in the log tables. */
+export const LINES_KEPT = 120_000
 
 export class EventBuffer {
   #lines: LogEvent[] = []
@@ -40,6 +40,25 @@ export class EventBuffer {
     return true
   }
 
+  /** Adds a page of lines that are in order. Those that are there already stay as they are. */
+  addAll(page: readonly LogEvent[]): void {
+    const first = page[0]
+    if (!first) return
+    const last = this.#lines.at(-1)
+    if (!last || first.seq > last.seq) this.#lines = this.#lines.concat(page)
+    else {
+      const from = this.#position(first.seq)
+      const to = this.#position(page.at(-1)!.seq + 1)
+      const known = this.#lines.slice(from, to)
+      const fresh = known.length === 0 ? page : merged(known, page)
+      this.#lines = [...this.#lines.slice(0, from), ...fresh, ...this.#lines.slice(to)]
+    }
+    const surplus = this.#lines.length - this.limit
+    if (surplus <= 0) return
+    this.#lines = this.#lines.slice(surplus)
+    this.dropped += surplus
+  }
+
   #position(seq: number): number {
     let low = 0
     let high = this.#lines.length
@@ -50,6 +69,11 @@ export class EventBuffer {
     }
     return low
   }
+}
+
+function merged(known: readonly LogEvent[], page: readonly LogEvent[]): LogEvent[] {
+  const all = new Map([...page, ...known].map((line) => [line.seq, line]))
+  return [...all.values()].sort((a, b) => a.seq - b.seq)
 }
 
 export const LEVELS: readonly Level[] = ['debug', 'info', 'warn', 'error']

@@ -1,10 +1,17 @@
 // One open batch: its stream of events while the page is in sight. Lines go into a plain buffer; what changed in the batch and its
 // steps is handed over once per animation frame. If the stream breaks, it is tried again from the last number, and the page polls meanwhile.
+import { batchApi } from '#lib/api/batches.ts'
 import { api, type Batch, type LogEvent, type Step } from '#lib/api.ts'
 import { EventBuffer } from '#lib/run/buffer.ts'
 import { readMessages, type Message } from '#lib/run/sse.ts'
 
 export type LiveMode = 'connecting' | 'live' | 'polling' | 'ended'
+
+/** Lines of one page: 10 000 are about 2 MB of JSON. */
+const PAGE_LINES = 10_000
+/** A long log is drawn anew this often at most: filtering 100 000 lines for each frame would leave no time for scrolling. */
+const LONG_LOG = 20_000
+const LONG_LOG_MS = 250
 
 /** Waits before the second, third, … try; the last one repeats. */
 const BACK_OFF_MS = [500, 2000, 5000]
@@ -14,6 +21,10 @@ export type Change = { batch: Batch | null; steps: ReadonlyMap<string, Step> }
 
 export type LiveOptions = {
   id: string
+  /** Number of the last line that had been said when the batch was read: the stream tells what came after it. */
+  after?: number
+  /** The batch had ended when it was read: there is no stream to open, lines are only loaded. */
+  ended?: boolean
   onchange: (change: Change) => void
   /** The stream is over or was taken up again: read the batch once more, and answer whether it has ended. */
   onreload: () => Promise<boolean>
@@ -31,10 +42,38 @@ export class LiveBatch {
   #frame = 0
   #last_id: string | null = null
   #abort: AbortController | null = null
+  #loads = new AbortController()
+  #drawn_at = 0
   #stopped = false
+
+  /** How far the lines from before the page was opened are loaded: none asked for, under way, all there, or why not. */
+  loading = $state<'no' | 'loading' | 'done' | 'failed'>('no')
 
   constructor(options: LiveOptions) {
     this.#options = options
+    if (options.after) this.#last_id = String(options.after)
+    if (options.ended) this.mode = 'ended'
+  }
+
+  /** Loads the lines from before the page was opened, once; again after a failure. */
+  async load(): Promise<void> {
+    if (this.loading === 'loading' || this.loading === 'done') return
+    this.loading = 'loading'
+    const until = this.#options.after ?? 0
+    let after = Math.max(0, until - this.buffer.limit)
+    this.buffer.dropped += after
+    try {
+      while (!this.#stopped && after < until) {
+        const page = await batchApi.lines(this.#options.id, after, PAGE_LINES, this.#loads.signal)
+        this.buffer.addAll(page.items)
+        this.#draw()
+        if (page.next === null) break
+        after = page.next
+      }
+      this.loading = 'done'
+    } catch {
+      if (!this.#stopped) this.loading = 'failed'
+    }
   }
 
   /** Opens the stream; the answer closes it for good. */
@@ -46,9 +85,10 @@ export class LiveBatch {
       } else if (!this.#abort && this.mode !== 'ended') void this.#loop()
     }
     document.addEventListener('visibilitychange', onvisibility)
-    if (!document.hidden) void this.#loop()
+    if (!document.hidden && this.mode !== 'ended') void this.#loop()
     return () => {
       this.#stopped = true
+      this.#loads.abort()
       this.#abort?.abort()
       cancelAnimationFrame(this.#frame)
       document.removeEventListener('visibilitychange', onvisibility)
@@ -95,8 +135,14 @@ export class LiveBatch {
 
   #draw(): void {
     if (this.#frame) return
-    this.#frame = requestAnimationFrame(() => {
+    this.#frame = requestAnimationFrame((at) => {
       this.#frame = 0
+      const long = this.buffer.lines.length > LONG_LOG && !this.#batch && this.#steps.size === 0
+      if (long && at - this.#drawn_at < LONG_LOG_MS) {
+        this.#draw()
+        return
+      }
+      this.#drawn_at = at
       const change = { batch: this.#batch, steps: this.#steps }
       this.#batch = null
       this.#steps = new Map()

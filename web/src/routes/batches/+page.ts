@@ -1,5 +1,5 @@
 import { client, queries } from '#lib/queries.ts'
-import { readBatchFilter } from '#lib/paths.ts'
+import { readBatchFilter } from '#lib/run/view.ts'
 
 export function load({ url }: { url: URL }) {
   const filter = readBatchFilter(url.searchParams)

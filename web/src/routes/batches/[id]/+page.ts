@@ -1,5 +1,5 @@
 import { client, queries } from '#lib/queries.ts'
-import { readBatchView } from '#lib/paths.ts'
+import { readBatchView } from '#lib/run/view.ts'
 
 export function load({ params, url }: { params: { id: string }; url: URL }) {
   // A change of the view in the address reads nothing again.
