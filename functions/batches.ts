@@ -64,6 +64,7 @@ export const batches = new Hono<Env>()
   .get(
     '/:id',
     describeRoute({ tags, summary: 'A batch with its zones, tables, steps and rules' }),
+    validate('query', v.object({ tables: v.optional(v.picklist(['true', 'false'])) })),
     async (c) => {
       need(c, 'viewer')
       const sql = c.var.sql
@@ -75,8 +76,11 @@ export const batches = new Hono<Env>()
       select * from logging.zone_run where batch_id = ${batch.id}
       order by array_position(array['raw', 'bronze', 'silver', 'gold'], zone)
     `
+      // Most tables are one step each: whoever draws them from the steps need not have them twice
       const tables =
-        await sql`select * from logging.table_run where batch_id = ${batch.id} order by name`
+        c.req.valid('query').tables === 'false'
+          ? []
+          : await sql`select * from logging.table_run where batch_id = ${batch.id} order by name`
       const rules = await sql`
       select id, step_id, rule_id, name, target as table, "check", columns, on_fail, rows_checked, rows_failed, threshold, applied
       from logging.dq_run where batch_id = ${batch.id}

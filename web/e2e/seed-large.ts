@@ -64,7 +64,11 @@ async function steps(sql: Sql, batch_id: string, group_id: string): Promise<void
     const rows = Array.from({ length: STEPS / 3 }, (_, n) => {
       const bad = n % 100 === 7
       const name = `${zone}.table_${String(n).padStart(4, '0')}`
-      const before = ['', `raw:${name.replace(zone, 'raw')}`, `bronze:${name.replace(zone, 'bronze')}`]
+      const before = [
+        '',
+        `raw:${name.replace(zone, 'raw')}`,
+        `bronze:${name.replace(zone, 'bronze')}`,
+      ]
       const state =
         bad && zone === 'bronze' ? 'failed' : bad && zone === 'silver' ? 'skipped' : 'succeeded'
       const started = new Date(begin + offset * 1_000_000 + n * 900)

@@ -43,7 +43,12 @@ export const api = {
     return (await client.batches.$get({ query }, { init: { signal } })).json()
   },
   batch: async (id: string, signal?: AbortSignal) =>
-    (await client.batches[':id'].$get({ param: at(id) }, { init: { signal } })).json(),
+    (
+      await client.batches[':id'].$get(
+        { param: at(id), query: { tables: 'false' } },
+        { init: { signal } },
+      )
+    ).json(),
   cancel: (id: string) => client.batches[':id'].cancel.$post({ param: at(id) }),
   retry: (id: string) => client.batches[':id'].retry.$post({ param: at(id), query: {} }),
   /** The stream of a batch, from after the event `last_id` on. */

@@ -3,7 +3,7 @@
 import { BATCH_CAN, isFinal, type BatchAction as Ability, type State } from '#core/batch.ts'
 
 export type BatchAction = {
-  id: 'retry' | 'retry_all' | 'replay' | 'run' | 'cancel'
+  id: 'retry' | 'retry_all' | 'replay' | 'apply' | 'run' | 'cancel'
   label: string
   danger: boolean
   /** Why it can't be done now. */
@@ -21,21 +21,18 @@ export function batchActions(batch: Of): BatchAction[] {
     : isFinal(batch.state)
       ? 'Nothing failed in this batch.'
       : not_ended
+  const replay = !isFinal(batch.state)
+    ? not_ended
+    : batch.replay_of
+      ? 'This batch is itself a replay.'
+      : can('replay')
+        ? undefined
+        : 'Nothing of it succeeded that could be repeated.'
   return [
     { id: 'retry', label: 'Retry failed', danger: false, disabled_reason: retry },
     { id: 'retry_all', label: 'Retry all that is not done', danger: false, disabled_reason: retry },
-    {
-      id: 'replay',
-      label: 'Replay and compare',
-      danger: false,
-      disabled_reason: !isFinal(batch.state)
-        ? not_ended
-        : batch.replay_of
-          ? 'This batch is itself a replay.'
-          : can('replay')
-            ? undefined
-            : 'Nothing of it succeeded that could be repeated.',
-    },
+    { id: 'replay', label: 'Replay and compare', danger: false, disabled_reason: replay },
+    { id: 'apply', label: 'Replay and apply…', danger: true, disabled_reason: replay },
     { id: 'run', label: 'Run now', danger: false },
     {
       id: 'cancel',

@@ -3,6 +3,7 @@ import type { State } from '#core/batch.ts'
 import type { Zone } from '#core/plan.ts'
 import type { RetryScope } from '#core/retry.ts'
 import { at, client, request } from '#lib/api/client.ts'
+import { send } from '#lib/api/resource.ts'
 import type { Level, LogEvent } from '#lib/api.ts'
 
 type Answer<Call extends (...args: never[]) => Promise<unknown>> = Awaited<ReturnType<Call>>
@@ -28,6 +29,15 @@ export type BatchMatch = Partial<
   >
 > & { warned?: 'true' | 'false' }
 
+/** What applying a replay does: tables go back, batches run again, readers elsewhere see their rows once more. */
+export type ReplayPreview = {
+  tables: { table: string; from_version: number; to_version: number | null }[]
+  batches: { id: string; seq: string; state: State; steps: string[]; rows_read: number }[]
+  rows_read: number
+  bytes_read: number
+  readers: { group_name: string; table: string; reads: string[] }[]
+}
+
 export type Scope = { scope: RetryScope['scope']; from?: string }
 
 /** All @throws ApiError. */
@@ -43,8 +53,12 @@ export const batchApi = {
   retry: (id: string, scope: Scope) =>
     client.batches[':id'].retry.$post({ param: at(id), query: scope }),
   /** Answers the id of the batch that repeats this one. */
-  replay: async (id: string) =>
-    (await (await client.batches[':id'].replay.$post({ param: at(id) })).json()).batch_id,
+  replay: async (id: string): Promise<string> =>
+    (await send<{ batch_id: string }>('POST', replayUrl(id), {})).batch_id,
+  /** What applying a replay would do: the tables taken back, and the batches that run again. Nothing changes. */
+  replayPreview: (id: string) =>
+    send<ReplayPreview>('POST', `${replayUrl(id)}?dry_run=true`, { apply: true }),
+  replayApply: (id: string) => send<unknown>('POST', replayUrl(id), { apply: true }),
   compare: async (id: string, other: string | undefined, signal?: AbortSignal) =>
     (
       await client.batches[':id'].compare.$get(
@@ -87,6 +101,8 @@ export const batchApi = {
       ).json()
     ).batch_id,
 }
+
+const replayUrl = (id: string) => `/api/batches/${encodeURIComponent(id)}/replay`
 
 /** Hands a file to the person: browsers save what a link with a name points at. */
 export function saveFile(name: string, content: Blob): void {
