@@ -6,7 +6,11 @@ import { ATTEMPTS } from './functions/attempts.ts'
 import { BITS } from './functions/bits.ts'
 import { COLLECTIONS } from './functions/collections.ts'
 import { CONDITIONALS } from './functions/conditionals.ts'
-import { DATES } from './functions/dates.ts'
+import { CONVERSIONS } from './functions/conversions.ts'
+import { DATE_ARITHMETIC } from './functions/date-arithmetic.ts'
+import { DATE_PARTS } from './functions/date-parts.ts'
+import { DATE_TEXTS } from './functions/date-texts.ts'
+import { EPOCHS } from './functions/epochs.ts'
 import { LAMBDAS } from './functions/lambdas.ts'
 import { MAPS } from './functions/maps.ts'
 import { MATHEMATICS } from './functions/mathematics.ts'
@@ -14,6 +18,7 @@ import { NUMBERS } from './functions/numbers.ts'
 import { STATISTICS } from './functions/statistics.ts'
 import { STRINGS } from './functions/strings.ts'
 import { WINDOWS } from './functions/windows.ts'
+import { ZONES } from './functions/zones.ts'
 
 const ENTRIES: FunctionEntry[] = [
   ...AGGREGATES,
@@ -22,7 +27,11 @@ const ENTRIES: FunctionEntry[] = [
   ...BITS,
   ...COLLECTIONS,
   ...CONDITIONALS,
-  ...DATES,
+  ...CONVERSIONS,
+  ...DATE_ARITHMETIC,
+  ...DATE_PARTS,
+  ...DATE_TEXTS,
+  ...EPOCHS,
   ...LAMBDAS,
   ...MAPS,
   ...MATHEMATICS,
@@ -30,6 +39,7 @@ const ENTRIES: FunctionEntry[] = [
   ...STATISTICS,
   ...STRINGS,
   ...WINDOWS,
+  ...ZONES,
 ]
 
 const BY_NAME = new Map<string, FunctionEntry>()

@@ -107,9 +107,9 @@ const MICROSECONDS: Record<string, number> = {
 
 /** An interval of literal numbers, as months or as microseconds: the two kinds that Spark keeps apart. */
 export function intervalLiteral(source: Source, expr: Extract<Expr, { k: 'interval' }>): Value {
-  if (expr.to) return source.unsupported('An interval from one unit to another', expr.at)
   let months = 0
   let micros = 0
+  if (expr.to) return between(source, expr)
   for (const part of expr.parts) {
     const text =
       part.value.k === 'string'
@@ -145,4 +145,44 @@ export function intervalLiteral(source: Source, expr: Extract<Expr, { k: 'interv
     at: expr.at,
     weight: 1,
   }
+}
+
+const PLACES = ['DAY', 'HOUR', 'MINUTE', 'SECOND']
+
+/** `INTERVAL '1-2' YEAR TO MONTH`, `INTERVAL '1 02:03:04' DAY TO SECOND` and what lies between. */
+function between(source: Source, expr: Extract<Expr, { k: 'interval' }>): Value {
+  const part = expr.parts[0]!
+  const text = part.value.k === 'string' ? part.value.value.trim() : ''
+  const bad = (): never => source.unsupported(`The interval '${text.slice(0, 40)}'`, expr.at)
+  const make = (kind: 'interval_month' | 'interval_day', literal: number): Value => ({
+    ...source.literal('', { kind: 'void' }, expr.at),
+    sql: '',
+    type: { kind },
+    nullable: false,
+    literal,
+  })
+  if (part.unit === 'YEAR' && expr.to === 'MONTH') {
+    const found = /^([+-]?)(\d{1,4})-(\d{1,2})$/.exec(text) ?? bad()
+    if (Number(found[3]) > 11) bad()
+    return make(
+      'interval_month',
+      (found[1] === '-' ? -1 : 1) * (Number(found[2]) * 12 + Number(found[3])),
+    )
+  }
+  const [first, last] = [PLACES.indexOf(part.unit), PLACES.indexOf(expr.to!)]
+  if (first < 0 || last <= first) return bad()
+  const shape = PLACES.slice(first, last + 1)
+    .map((unit) => (unit === 'SECOND' ? '(\\d{1,2}(?:\\.\\d{1,6})?)' : '(\\d{1,9})'))
+    .join(':')
+  const found =
+    new RegExp(`^([+-]?)${first === 0 ? shape.replace(':', ' +') : shape}$`).exec(text) ?? bad()
+  const numbers = found.slice(2).map(Number)
+  // Hours up to 23, minutes and seconds up to 59, unless they come first.
+  if (numbers.some((number, i) => i > 0 && number >= (PLACES[first + i] === 'HOUR' ? 24 : 60)))
+    bad()
+  const micros = numbers.reduce(
+    (sum, number, i) => sum + Math.round(number * MICROSECONDS[PLACES[first + i]!]!),
+    0,
+  )
+  return make('interval_day', found[1] === '-' ? -micros : micros)
 }

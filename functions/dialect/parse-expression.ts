@@ -22,7 +22,9 @@ const LEVELS: Set<string>[] = [
   new Set(['+', '-', '||']),
   new Set(['*', '/', '%', 'DIV']),
 ]
-const NO_PARENTHESES = new Set(['CURRENT_DATE', 'CURRENT_TIMESTAMP', 'CURRENT_USER', 'USER'])
+const NO_PARENTHESES = new Set(
+  'CURRENT_DATE CURRENT_TIMESTAMP LOCALTIMESTAMP CURRENT_USER USER'.split(' '),
+)
 
 /** The readers of expressions; `queries` reads what stands in parentheses after IN, EXISTS or alone. */
 export function makeExpressions(
@@ -392,7 +394,18 @@ export function makeExpressions(
               : primary()
       const unit = UNITS[peek().upper]
       if (!unit) {
-        if (token.kind === 'string' && parts.length === 0) unsupported('An interval without a unit')
+        if (token.kind === 'string' && parts.length === 0) {
+          // INTERVAL '1 day 2 hours' says its units inside.
+          const words = token.text.trim().split(/\s+/)
+          const inner = words.flatMap((word, i) => {
+            const unit = UNITS[words[i + 1]?.toUpperCase() ?? '']
+            return i % 2 === 0 && unit
+              ? [{ value: { k: 'string', at: token.at, value: word } as Expr, unit }]
+              : []
+          })
+          if (inner.length * 2 !== words.length) unsupported('An interval without a unit')
+          return { k: 'interval', at: start, parts: inner }
+        }
         invalid(`Expected a unit such as DAY but found ${seen()}.`)
       }
       next()
