@@ -12,12 +12,14 @@ import type { FileObject } from '#core/metadata-file.ts'
 import { kindOf } from '#core/metadata-kinds.ts'
 import type { Row, State } from '#core/metadata-kinds.ts'
 import { canonicalJson } from '#core/plan.ts'
+import { attachedTables } from '#core/plan-rules.ts'
 import type { PlanColumn } from '#core/plan.ts'
 import type { RawConfig } from '#core/raw-config.ts'
 import type { RuleSet } from '#core/rule-set.ts'
 import type { SilverConfig } from '#core/silver-config.ts'
 import type { Source } from '#core/source.ts'
-import { checkRuleSet, goldOf, ruleAgainst, silverOf, tablesNamed } from './sql-check.ts'
+import { ruleAgainst, setAgainst } from './rule-check.ts'
+import { goldOf, silverOf, tablesNamed } from './sql-check.ts'
 import type { DialectDoor } from './sql-check.ts'
 
 type Made = { key: 'silver_configs' | 'gold_configs'; row: Row; target: string; reads: string[] }
@@ -129,9 +131,41 @@ async function checkRules(
       blame(draft, entry?.object ?? null, cause, `${rule.target} (rule ${rule.name})`, error)
     }
   }
-  for (const { kind: each, object, after } of draft.entries)
-    if (each.key === 'rule_sets' && object && after)
-      await checkRuleSet(door, after as unknown as RuleSet)
+  await checkRuleSets(draft, door, columnsOf, entryOf, changed)
+}
+
+/** Each set against its tables where it is declared anew; else against those that are new or have changed. */
+async function checkRuleSets(
+  draft: Draft,
+  door: DialectDoor,
+  columnsOf: Parameters<typeof ruleAgainst>[0],
+  entryOf: Map<string, Entry>,
+  changed: Map<string, FileObject | null>,
+): Promise<void> {
+  const moved = new Map(changed)
+  for (const { object, before, after } of draft.entries)
+    if (after && 'target' in after && 'tags' in after)
+      if (before === null || canonicalJson(before.tags ?? []) !== canonicalJson(after.tags ?? []))
+        moved.set(String(after.target), object)
+  const kind = kindOf('rule_sets')
+  const configs = draft.after as unknown as Parameters<typeof attachedTables>[1]
+  for (const row of draft.after.rule_sets) {
+    const set = row as unknown as RuleSet
+    const entry = entryOf.get(row.id)
+    const declared = entry && (entry.before === null || !sameRow(kind, entry.before, row))
+    const tables = [...attachedTables(set, configs)].filter((table) => !draft.unsure.has(table))
+    if (declared) {
+      await setAgainst(columnsOf, door, set, tables).catch((error: unknown) =>
+        blame(draft, entry.object, null, `rule set ${set.name}`, error),
+      )
+    } else {
+      for (const table of tables)
+        if (moved.has(table))
+          await setAgainst(columnsOf, door, set, [table]).catch((error: unknown) =>
+            blame(draft, null, moved.get(table) ?? null, `${table} (rule set ${set.name})`, error),
+          )
+    }
+  }
 }
 
 /** Says an error of the check where it is to be mended: at its own object, else at the one that broke it. */

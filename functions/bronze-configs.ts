@@ -2,6 +2,7 @@
 import { BronzeConfigCreate, BronzeConfigPatch } from '#core/bronze-config.ts'
 import type { BronzeConfig } from '#core/bronze-config.ts'
 import { resource } from './resource.ts'
+import { checkRulesOf } from './rule-check.ts'
 import { rederive } from './sql-check.ts'
 
 export const bronzeConfigs = resource<
@@ -14,5 +15,8 @@ export const bronzeConfigs = resource<
   create: BronzeConfigCreate,
   patch: BronzeConfigPatch,
   filters: ['raw_id', 'target', 'schema_policy'],
-  after: (c, tx, row) => rederive(tx, c.var.deps.dialect, [row.target]).then(() => undefined),
+  after: async (c, tx, row) => {
+    const touched = await rederive(tx, c.var.deps.dialect, [row.target])
+    await checkRulesOf(tx, c.var.deps.dialect, [row.target, ...touched])
+  },
 })

@@ -7,7 +7,7 @@ import { need, ROLES, validate } from './request.ts'
 import type { Ctx } from './request.ts'
 import { resource } from './resource.ts'
 import { RuleTestBody, tryRule } from './rule-test.ts'
-import { checkRule } from './sql-check.ts'
+import { checkRule } from './rule-check.ts'
 
 export const dqRules = resource<DqRule, typeof DqRuleCreate, typeof DqRulePatch>({
   table: 'dq_rule',

@@ -2,6 +2,7 @@
 import { RawConfigCreate, RawConfigPatch } from '#core/raw-config.ts'
 import type { RawConfig } from '#core/raw-config.ts'
 import { resource } from './resource.ts'
+import { checkRulesOf } from './rule-check.ts'
 import { checkRaw, rederive, tablesOfRaw } from './sql-check.ts'
 
 export const rawConfigs = resource<RawConfig, typeof RawConfigCreate, typeof RawConfigPatch>({
@@ -16,7 +17,10 @@ export const rawConfigs = resource<RawConfig, typeof RawConfigCreate, typeof Raw
     return {}
   },
   after: async (c, tx, row, before) => {
-    if (before && JSON.stringify(before.columns) !== JSON.stringify(row.columns))
-      await rederive(tx, c.var.deps.dialect, await tablesOfRaw(tx, row.id))
+    if (before && JSON.stringify(before.columns) !== JSON.stringify(row.columns)) {
+      const tables = await tablesOfRaw(tx, row.id)
+      const touched = await rederive(tx, c.var.deps.dialect, tables)
+      await checkRulesOf(tx, c.var.deps.dialect, [...tables, ...touched])
+    }
   },
 })

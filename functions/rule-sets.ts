@@ -2,7 +2,7 @@
 import { RuleSetCreate, RuleSetPatch } from '#core/rule-set.ts'
 import type { RuleSet } from '#core/rule-set.ts'
 import { resource } from './resource.ts'
-import { checkRuleSet } from './sql-check.ts'
+import { checkRuleSet } from './rule-check.ts'
 
 export const ruleSets = resource<RuleSet, typeof RuleSetCreate, typeof RuleSetPatch>({
   table: 'rule_set',
@@ -11,7 +11,7 @@ export const ruleSets = resource<RuleSet, typeof RuleSetCreate, typeof RuleSetPa
   patch: RuleSetPatch,
   filters: ['status'],
   derive: async (c, row) => {
-    await checkRuleSet(c.var.deps.dialect, row)
+    await checkRuleSet(c.var.sql, c.var.deps.dialect, row)
     return {}
   },
 })

@@ -12,7 +12,8 @@ import type { SilverConfig } from '#core/silver-config.ts'
 import type { RuleTest } from '#engine/engine.ts'
 import { parse } from './request.ts'
 import type { Ctx } from './request.ts'
-import { checkRule, tableColumns } from './sql-check.ts'
+import { checkRule } from './rule-check.ts'
+import { tableColumns } from './sql-check.ts'
 import { environmentName, hiddenColumns } from './tables.ts'
 
 const QUERY_MS = 30_000

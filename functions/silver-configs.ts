@@ -5,6 +5,7 @@ import type { SilverConfig } from '#core/silver-config.ts'
 import { previewSilver, SilverPreview } from './config-preview.ts'
 import { need, validate } from './request.ts'
 import { resource } from './resource.ts'
+import { checkRulesOf } from './rule-check.ts'
 import { checkSilver, rederive } from './sql-check.ts'
 
 export const silverConfigs = resource<
@@ -20,8 +21,11 @@ export const silverConfigs = resource<
   group: (row) => row.group_id,
   derive: (c, row) => checkSilver(c.var.sql, c.var.deps.dialect, row),
   after: async (c, tx, row, before) => {
-    if (before && JSON.stringify(before.columns) !== JSON.stringify(row.columns))
-      await rederive(tx, c.var.deps.dialect, [row.target])
+    const same = (name: 'columns' | 'tags') =>
+      before && JSON.stringify(before[name]) === JSON.stringify(row[name])
+    if (same('columns') && same('tags')) return
+    const touched = before ? await rederive(tx, c.var.deps.dialect, [row.target]) : []
+    await checkRulesOf(tx, c.var.deps.dialect, [row.target, ...touched])
   },
 }).post(
   '/preview',

@@ -6,11 +6,9 @@ import type { BronzeConfig } from '#core/bronze-config.ts'
 import { rawFaults } from '#core/extractors.ts'
 import { fail, LakeForgeError } from '#core/errors.ts'
 import type { FieldError } from '#core/errors.ts'
-import type { DqRuleCreate } from '#core/dq-rule.ts'
 import type { GoldConfig, GoldConfigCreate } from '#core/gold-config.ts'
 import type { PlanColumn } from '#core/plan.ts'
 import type { RawConfig, RawConfigCreate } from '#core/raw-config.ts'
-import type { RuleSetCreate } from '#core/rule-set.ts'
 import type { SilverConfig, SilverConfigCreate } from '#core/silver-config.ts'
 import type { Source } from '#core/source.ts'
 import type { Derived } from '#core/table-config.ts'
@@ -22,7 +20,7 @@ export type DialectDoor = (() => Promise<typeof Dialect>) | null
 /** Columns that the query carries beside those of the table. */
 const MARKS = new Set(['__keep', '__sequence', '__delete'])
 
-async function open(door: DialectDoor): Promise<typeof Dialect> {
+export async function openDialect(door: DialectDoor): Promise<typeof Dialect> {
   return door ? door() : fail('sql_check_unavailable')
 }
 
@@ -108,7 +106,7 @@ export async function silverOf(
       { table: tables.find(missing), tables: 'those that some config writes' },
       { errors },
     )
-  const dialect = await open(door)
+  const dialect = await openDialect(door)
   const { DIALECT_VERSION } = dialect
   const first = known.find((each) => each.name === config.from[0])!
   const query = silverQuery(config, first.columns as PlanColumn[])
@@ -128,7 +126,9 @@ export async function silverOf(
   }
   const columns = found.columns.filter((each) => !MARKS.has(each.name))
   const names = new Set(columns.map((each) => each.name))
-  for (const key of config.keys) if (!names.has(key)) wrong('keys', `There is no column ${key}.`)
+  for (const [index, key] of config.keys.entries())
+    if (!names.has(key)) wrong(`keys.${index}`, `There is no column ${key}.`)
+  refuseUnknown(config, columns)
   if (config.load_type === 'merge' && config.sequence_by !== null && !names.has(config.sequence_by))
     wrong(
       'sequence_by',
@@ -197,7 +197,7 @@ async function silverFaults(
   return errors
 }
 
-function sqlFault(path: string, error: LakeForgeError): FieldError {
+export function sqlFault(path: string, error: LakeForgeError): FieldError {
   const line = Number(error.detail.line)
   const column = Number(error.detail.line_column ?? error.detail.column)
   return {
@@ -206,6 +206,28 @@ function sqlFault(path: string, error: LakeForgeError): FieldError {
     code: error.code,
     ...(line > 0 && { line, ...(column > 0 && { column }) }),
   }
+}
+
+/** Columns that a config says something of must be there. @throws validation_failed with each field */
+function refuseUnknown(
+  config: Pick<SilverConfigCreate, 'column_policies' | 'cluster_by'>,
+  columns: readonly PlanColumn[],
+): void {
+  const errors = [...unknownColumns(config, columns)]
+  if (errors.length > 0) fail('validation_failed', {}, { errors })
+}
+
+/** What policies and clustering of a table say of columns that it does not have. */
+export function* unknownColumns(
+  config: Pick<SilverConfigCreate, 'column_policies' | 'cluster_by'>,
+  columns: readonly PlanColumn[],
+): Generator<FieldError> {
+  const names = new Set(columns.map(({ name }) => name.toLowerCase()))
+  const message = 'Not one of the columns of the table.'
+  for (const [index, { column }] of config.column_policies.entries())
+    if (!names.has(column.toLowerCase())) yield { path: `column_policies.${index}.column`, message }
+  for (const [index, column] of config.cluster_by.entries())
+    if (!names.has(column.toLowerCase())) yield { path: `cluster_by.${index}`, message }
 }
 
 function unwritten(table: string, path: string): FieldError {
@@ -236,7 +258,7 @@ export async function goldOf(
   config: GoldConfigCreate | GoldConfig,
 ): Promise<Checked> {
   const known = await relations(columnsOf, tablesNamed(config.query))
-  const { analyzeQuery, DIALECT_VERSION } = await open(door)
+  const { analyzeQuery, DIALECT_VERSION } = await openDialect(door)
   const found = await analyzeQuery(config.query, known).catch((error: unknown) => {
     if (!(error instanceof LakeForgeError)) throw error
     return fail(error.code, error.detail, {
@@ -246,6 +268,7 @@ export async function goldOf(
     })
   })
   if (found.inputs.includes(config.target)) wrong('query', 'A table cannot be made from itself.')
+  refuseUnknown(config, found.columns)
   return {
     columns: found.columns,
     derived: {
@@ -257,66 +280,6 @@ export async function goldOf(
       })),
     },
   }
-}
-
-type RuleText = Pick<DqRuleCreate, 'check' | 'columns' | 'options' | 'filter'>
-
-/** `ruleAgainst` with the columns that are stored. */
-export function checkRule(
-  db: Db,
-  door: DialectDoor,
-  rule: RuleText & { target: string },
-): Promise<void> {
-  return ruleAgainst((tables) => tableColumns(db, tables), door, rule)
-}
-
-/** A rule against the columns of its table. @throws validation_failed, or the dialect's errors with the field under `errors` */
-export async function ruleAgainst(
-  columnsOf: ColumnsOf,
-  door: DialectDoor,
-  rule: RuleText & { target: string },
-): Promise<void> {
-  const tables = [
-    rule.target,
-    ...(rule.check === 'referential' ? [String(rule.options.table)] : []),
-  ]
-  const known = await columnsOf(tables)
-  const columns =
-    known.get(rule.target) ?? wrong('target', `Nothing writes the table ${rule.target}.`)
-  const has = (list: PlanColumn[], name: string) => list.some((each) => each.name === name)
-  for (const [index, name] of rule.columns.entries())
-    if (!has(columns, name)) wrong(`columns.${index}`, `${rule.target} has no column ${name}.`)
-  if (rule.check === 'referential') {
-    const table = String(rule.options.table)
-    const there = known.get(table) ?? wrong('options.table', `Nothing writes the table ${table}.`)
-    for (const name of rule.options.columns as string[])
-      if (!has(there, name)) wrong('options.columns', `${table} has no column ${name}.`)
-  }
-  if (rule.filter === null && rule.check !== 'expression' && rule.check !== 'regex') return
-  const { analyzeExpression } = await open(door)
-  const condition = (path: string, sql: string) =>
-    analyzeExpression(sql, columns, { boolean: true }).catch((error: unknown) => {
-      if (!(error instanceof LakeForgeError)) throw error
-      const errors = [sqlFault(path, error)]
-      return fail(error.code, error.detail, { cause: error, hint: error.hint, errors })
-    })
-  if (rule.filter !== null) await condition('filter', rule.filter)
-  if (rule.check === 'expression')
-    await condition('options.expression', String(rule.options.expression))
-  if (rule.check === 'regex') {
-    const column = columns.find((each) => each.name === rule.columns[0])
-    if (column && column.type !== 'string')
-      wrong('columns.0', `A pattern looks at text, not ${column.type}.`)
-    // The dialect knows which patterns Java and RE2 read alike
-    const pattern = String(rule.options.pattern).replaceAll('\\', '\\\\').replaceAll("'", "\\'")
-    await condition('options.pattern', `\`${rule.columns[0]}\` rlike '${pattern}'`)
-  }
-}
-
-/** Rules of a set are checked for form when it is saved; against columns where a table is attached, when a plan is made. */
-export async function checkRuleSet(door: DialectDoor, set: RuleSetCreate): Promise<void> {
-  if (set.rules.some((rule) => rule.filter !== null || rule.check === 'expression'))
-    await open(door)
 }
 
 /** A raw config against the kind of its source. */
@@ -395,6 +358,6 @@ export async function tablesOfRaw(db: Db, raw_id: string): Promise<string[]> {
   return rows.map((row) => row.target)
 }
 
-function wrong(path: string, message: string): never {
+export function wrong(path: string, message: string): never {
   return fail('validation_failed', {}, { errors: [{ path, message }] })
 }

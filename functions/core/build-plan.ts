@@ -16,7 +16,7 @@ import type {
   SilverStep,
 } from './plan.ts'
 import type { RawConfig } from './raw-config.ts'
-import { fillParameters } from './rule-set.ts'
+import { ruleTables, rulesByTable } from './plan-rules.ts'
 import type { RuleSet } from './rule-set.ts'
 import type { SilverConfig } from './silver-config.ts'
 import type { Source } from './source.ts'
@@ -43,8 +43,6 @@ export const BRONZE_COLUMNS: PlanColumn[] = [
   { name: '_rescued_data', type: 'string', nullable: true },
 ]
 const SOURCE_COLUMN: PlanColumn = { name: '_source', type: 'string', nullable: false }
-
-type TableConfig = BronzeConfig | SilverConfig | GoldConfig
 
 /** Lookups over one metadata snapshot; made once for many groups, so that planning all of them stays linear. */
 export type MetadataIndex = {
@@ -232,16 +230,9 @@ function bronzeStep(index: MetadataIndex, group: Group, config: BronzeConfig): B
 
 function silverStep(index: MetadataIndex, group: Group, config: SilverConfig): SilverStep {
   const tables = [...new Set([...config.from, ...config.joins.map((join) => join.table)])]
-  const rules = index.rules.get(config.target) ?? []
-  const key = `silver:${config.target}`
   return {
     zone: 'silver',
-    key,
-    config_id: config.id,
-    depends_on: dependencies(index, group, key, [], [...tables, ...ruleTables(rules)]),
-    ...attempts(group, config),
-    ...tableParts(config, rules),
-    columns: tagged(config),
+    ...queryParts(index, group, config, `silver:${config.target}`, tables),
     from: config.from,
     query: silverQuery(config, index.columns.get(config.from[0]!) ?? []),
     has_where: config.where !== null,
@@ -252,8 +243,6 @@ function silverStep(index: MetadataIndex, group: Group, config: SilverConfig): S
     load_type: config.load_type,
     keys: config.keys,
     dedupe: config.dedupe,
-    inputs: inputs(index, group, config.target, tables),
-    lineage: (config.derived?.lineage ?? []).map(({ column, from }) => ({ column, from })),
   }
 }
 
@@ -270,25 +259,36 @@ export function sequenceColumn(
 }
 
 function goldStep(index: MetadataIndex, group: Group, config: GoldConfig): GoldStep {
-  const tables = config.derived?.inputs ?? []
-  const rules = index.rules.get(config.target) ?? []
-  const key = `gold:${config.target}`
   return {
     zone: 'gold',
+    ...queryParts(index, group, config, `gold:${config.target}`, config.derived?.inputs ?? []),
+    query: config.query,
+    materialisation: config.materialisation,
+  }
+}
+
+/** What silver and gold steps have in common: a query over `tables`. */
+function queryParts(
+  index: MetadataIndex,
+  group: Group,
+  config: SilverConfig | GoldConfig,
+  key: string,
+  tables: string[],
+) {
+  const rules = index.rules.get(config.target) ?? []
+  return {
     key,
     config_id: config.id,
     depends_on: dependencies(index, group, key, [], [...tables, ...ruleTables(rules)]),
     ...attempts(group, config),
     ...tableParts(config, rules),
     columns: tagged(config),
-    query: config.query,
-    materialisation: config.materialisation,
     inputs: inputs(index, group, config.target, tables),
     lineage: (config.derived?.lineage ?? []).map(({ column, from }) => ({ column, from })),
   }
 }
 
-function tableParts(config: TableConfig, rules: PlanRule[]) {
+function tableParts(config: BronzeConfig | SilverConfig | GoldConfig, rules: PlanRule[]) {
   return {
     target: config.target,
     rules,
@@ -396,96 +396,6 @@ function cycleAmong(steps: PlanStep[], done: Map<string, number>): string[] {
     key = open.get(key)!.depends_on.filter((each) => open.has(each))[0]!
   }
   return [...path.slice(path.indexOf(key)), key].reverse()
-}
-
-/** Approved rules by table, those of rule sets spelled out for each table that they are attached to; sorted by name. */
-function rulesByTable(metadata: Metadata): Map<string, PlanRule[]> {
-  const rules = new Map<string, PlanRule[]>()
-  const add = (table: string, rule: PlanRule) => {
-    const list = rules.get(table)
-    if (list) list.push(rule)
-    else rules.set(table, [rule])
-  }
-  for (const rule of metadata.dq_rules) {
-    if (rule.status !== 'approved') continue
-    const {
-      id,
-      name,
-      check,
-      options,
-      columns,
-      filter,
-      on_fail,
-      threshold,
-      null_passes,
-      fingerprint,
-    } = rule
-    add(rule.target, {
-      id,
-      name,
-      check,
-      options,
-      columns,
-      filter,
-      on_fail,
-      threshold,
-      null_passes,
-      fingerprint,
-    })
-  }
-  const zones: [zone: 'bronze' | 'silver' | 'gold', configs: TableConfig[]][] = [
-    ['bronze', metadata.bronze_configs],
-    ['silver', metadata.silver_configs],
-    ['gold', metadata.gold_configs],
-  ]
-  for (const set of metadata.rule_sets) {
-    if (set.status !== 'approved') continue
-    const patterns = set.attach_tables.map(tablePattern)
-    for (const [zone, configs] of zones) {
-      if (!set.zones.includes(zone)) continue
-      const seen = new Set<string>()
-      for (const config of configs) {
-        const attached =
-          set.attach_tags.some((tag) => config.tags.includes(tag)) ||
-          patterns.some((pattern) => pattern.test(config.target))
-        if (!attached || seen.has(config.target)) continue
-        seen.add(config.target)
-        for (const rule of set.rules) add(config.target, spelledOut(set, rule, config.target))
-      }
-    }
-  }
-  for (const list of rules.values())
-    list.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id < b.id ? -1 : 1))
-  return rules
-}
-
-function spelledOut(set: RuleSet, rule: RuleSet['rules'][number], table: string): PlanRule {
-  const filled = fillParameters(rule, set.parameters, (name) =>
-    broken(`rule set ${set.name}`, `parameter ${name}`),
-  ) as RuleSet['rules'][number]
-  return {
-    id: `${set.id}/${rule.name}`,
-    name: `${set.name}.${rule.name}`,
-    check: filled.check,
-    options: filled.options,
-    columns: filled.columns,
-    filter: filled.filter,
-    on_fail: filled.on_fail,
-    threshold: filled.threshold,
-    null_passes: filled.null_passes,
-    fingerprint: `${set.id}/${rule.name}/${table}`,
-  }
-}
-
-function tablePattern(pattern: string): RegExp {
-  return new RegExp(`^${pattern.replaceAll('.', '[.]').replaceAll('*', '[a-z0-9_]*')}$`)
-}
-
-/** Other tables that rules look into. */
-function ruleTables(rules: readonly PlanRule[]): string[] {
-  return rules.flatMap((rule) =>
-    typeof rule.options.table === 'string' ? [rule.options.table] : [],
-  )
 }
 
 function rawOf(index: MetadataIndex, config: BronzeConfig): RawConfig {
