@@ -30,10 +30,12 @@ export const backup = new Hono<Env>()
   .post(
     '/backup',
     describeRoute({ tags, summary: 'All metadata and logs of one moment, as lines of JSON' }),
-    (c) => {
+    async (c) => {
       need(c, 'admin')
       c.header('content-type', 'application/x-ndjson')
-      const sql = c.var.sql
+      const { sql, deps } = c.var
+      // A slow reader must not hold the only connection of an embedded store
+      if (deps.spool) return c.body(await deps.spool(lines(sql)))
       return stream(
         c,
         async (out) => {
@@ -52,7 +54,10 @@ export const backup = new Hono<Env>()
     describeRoute({ tags, summary: 'Put a backup into an empty store' }),
     async (c) => {
       need(c, 'admin')
-      const body = c.req.raw.body ?? fail('backup_invalid', { reason: 'it is empty' })
+      const given = c.req.raw.body ?? fail('backup_invalid', { reason: 'it is empty' })
+      const body = c.var.deps.spool
+        ? await c.var.deps.spool(given as unknown as AsyncIterable<Uint8Array>)
+        : given
       const rows = await allowing(BACKUP_MS, () =>
         c.var.sql.begin(async (tx) => {
           await actAs(tx, c)

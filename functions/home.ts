@@ -1,6 +1,6 @@
 // A home opened: its store, its engine, the app over both, and the owner at work. What `npm start` and the CLI stand on: the one
 // that finds the home free becomes its owner, everyone else talks to that one.
-import { access, constants, readFile, statfs } from 'node:fs/promises'
+import { access, constants, readFile, rm, statfs } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fail } from '#core/errors.ts'
@@ -12,6 +12,7 @@ import { openLocalEngine } from '#engine/local/index.ts'
 import { resolveSecret } from '#engine/local/secrets.ts'
 import { openSourceDoor } from '#engine/local/source-door.ts'
 import { startOwner } from '#engine/owner.ts'
+import { actingAs } from '#sql/actor.ts'
 import type { Sql } from '#sql/db.ts'
 import { migrate } from '#sql/migrate.ts'
 import { openEmbedded } from '#sql/pglite.ts'
@@ -19,6 +20,7 @@ import { createApp } from './app.ts'
 import type { App } from './app.ts'
 import type { AuthSettings } from './auth.ts'
 import type { Deps } from './request.ts'
+import { openSpool } from './spool.ts'
 import type { Finding } from './status.ts'
 import { openNamedStore } from './store.ts'
 
@@ -74,14 +76,23 @@ async function openTaken(home: Home, options: HomeOptions): Promise<OpenHome> {
     // Where each environment's lake lies; looked up before each round, since the engine asks without waiting
     const roots = new Map<string, string>()
     const readRoots = async () => {
-      const rows = await sql<{ name: string; root: string }[]>`
-        select name, root from config.environment where engine = 'local' and home_id = ${home.id}
+      const read = () => sql<{ name: string; root: string; home_id: string | null }[]>`
+        select name, root, home_id from config.environment
+        where engine = 'local' and (home_id = ${home.id} or home_id is null)
       `
+      let rows = await read()
+      // One that was made while this owner runs is nobody's yet
+      if (rows.some(({ home_id }) => home_id === null)) {
+        await takeEnvironments(sql, home)
+        rows = await read()
+      }
       roots.clear()
       for (const { name, root } of rows)
         roots.set(name, root === '' ? join(home.dir, 'lake') : resolve(home.dir, root))
     }
     await readRoots()
+    // What a process that was killed has left
+    await rm(join(home.dir, 'spool'), { recursive: true, force: true })
     const secret = (reference: string) => resolveSecret(home.dir, reference)
     const engine = openLocalEngine({
       root: (name) => {
@@ -108,6 +119,7 @@ async function openTaken(home: Home, options: HomeOptions): Promise<OpenHome> {
       dialect: () => import('#dialect/index.ts'),
       sources: openSourceDoor({ home: home.dir }),
       doctor: () => examine(home.dir),
+      spool: openSpool(join(home.dir, 'spool')),
       nudge: owner.nudge,
     }
     const auth = options.auth ?? { mode: 'local' }
@@ -185,8 +197,19 @@ async function firstEnvironment(sql: Sql, home: Home): Promise<void> {
           home_id: home.id,
         })}
       `
-    await tx`update config.environment set home_id = ${home.id} where engine = 'local' and home_id is null`
   })
+  await takeEnvironments(sql, home)
+}
+
+/** Local environments that no home drives yet become this one's: of several homes, the first. */
+async function takeEnvironments(sql: Sql, home: Home): Promise<void> {
+  await actingAs(
+    sql,
+    { name: 'lakeforge' },
+    (tx) => tx`
+      update config.environment set home_id = ${home.id} where engine = 'local' and home_id is null
+    `,
+  )
 }
 
 async function packageVersion(): Promise<string> {

@@ -10,6 +10,7 @@ import { TOKEN_ROLES } from '#core/token.ts'
 import type { Engine } from '#engine/engine.ts'
 import type { SourceDoor } from '#engine/source.ts'
 import type { Sql } from '#sql/db.ts'
+import type { Spool } from './spool.ts'
 import type { DialectDoor } from './sql-check.ts'
 import type { Finding } from './status.ts'
 
@@ -32,6 +33,8 @@ export type Deps = {
   sources: SourceDoor | null
   /** What only this machine can say of itself; absent on Workers. */
   doctor?: () => Promise<Finding[]>
+  /** Puts a stream aside on disk; absent where the store has connections to spare, or there is no disk. */
+  spool?: Spool
   /** Tells the owner that there is work; absent where no owner runs in this process. */
   nudge?: () => void
 }
