@@ -438,6 +438,12 @@ export const ERRORS = {
     message: 'These tables wait for each other: {cycle}.',
     hint: 'Let one of them read something else, so that there is a first one.',
   },
+  plan_invalid: {
+    status: 422,
+    retry: false,
+    message: 'This is no {what} that LakeForge can run: {reason}.',
+    hint: 'Take the plan from `lakeforge plan <group> --json` of the same version.',
+  },
   port_in_use: {
     status: 500,
     retry: false,
@@ -649,6 +655,12 @@ export const ERRORS = {
     retry: true,
     message: 'Source "{source}" at {server} can not be reached ({reason}).',
     hint: 'Check host and port, and that a firewall lets this machine through.',
+  },
+  spark_missing: {
+    status: 500,
+    retry: false,
+    message: 'Spark can not be started: {reason}.',
+    hint: 'Install Python 3.11 with venv, Java 17 and Maven, or name a Python that has pyspark in LAKEFORGE_SPARK_PYTHON.',
   },
   sql_check_unavailable: {
     status: 503,

@@ -16,6 +16,8 @@ export type RunSettings = {
   retry_base_ms: number
   /** How long a step may take to stop when asked; then its process is killed. */
   grace_ms: number
+  /** What computes: absent, a child process with DuckDB. `ended` is called once, in words. */
+  start?: (heard: (message: FromChild) => void, ended: (reason: string) => void) => Child
 }
 
 export type LocalRun = {
@@ -115,7 +117,7 @@ export function startRun(run: Run, settings: RunSettings): LocalRun {
 
   const spawn = (bytes: number): Child => {
     const { root, home, threads } = settings
-    const made = startChild(
+    const made = (settings.start ?? startChild)(
       (message) => void (child === made && heard(message)),
       (reason) => {
         if (child !== made) return

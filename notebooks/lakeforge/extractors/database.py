@@ -1,0 +1,3 @@
+"""placeholder"""
+def extract(context, step, watermark):
+    raise NotImplementedError
