@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the Python environment of the notebooks' tests and of the dialect's edge values, once: a venv with what pyproject.toml
 # pins, and Delta's jars (Spark's own download of jars knows one registry only; Maven uses the machine's settings).
-# Prints two lines to eval: SPARK_PYTHON (the venv's python) and DELTA_JARS (comma-separated paths for `spark.jars`).
+# Prints lines to eval: SPARK_PYTHON (the venv's python), DELTA_JARS and JDBC_JARS (comma-separated paths for `spark.jars`).
 # Everything lies in .cache/ of the clone, or in $LAKEFORGE_CACHE, so that several clones can share it.
 set -euo pipefail
 
@@ -67,5 +67,19 @@ XML
   echo "$pins" >"$jars/.pins"
 fi
 
+# Databases are read by their own drivers; PostgreSQL's is the one that is tested here.
+driver="org.postgresql:postgresql:42.7.7"
+drivers="$cache/jdbc-jars"
+if [ "$(cat "$drivers/.pins" 2>/dev/null)" != "$driver" ]; then
+  need mvn "install Maven (Debian: maven)"
+  say "fetching $driver"
+  rm -rf "$drivers"
+  mkdir -p "$drivers"
+  mvn --quiet --batch-mode -Dstyle.color=never org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy \
+    -Dartifact="$driver" -DoutputDirectory="$drivers" >&2
+  echo "$driver" >"$drivers/.pins"
+fi
+
 echo "SPARK_PYTHON=$venv/bin/python"
+echo "JDBC_JARS=$(find "$drivers" -name '*.jar' | sort | paste -sd, -)"
 echo "DELTA_JARS=$(find "$jars" -name '*.jar' | sort | paste -sd, -)"

@@ -47,9 +47,7 @@ def run_bronze(context: Context, step: Step) -> Outcome:
     if schema.refused:
         changes = ", ".join(f"{change['column']} {change['kind']}" for change in schema.changes)
         error = LakeForgeError("schema_frozen", table=step["target"], changes=changes)
-        return empty_outcome(
-            "failed", schema_changes=schema.changes, error=step_error(error)
-        )
+        return empty_outcome("failed", schema_changes=schema.changes, error=step_error(error))
     try:
         return _load(context, step, raw, target, manifests, schema, shape)
     except LakeForgeError:
@@ -148,7 +146,8 @@ def _without_known(
     text = f"md5({row_text_sql([c for c in columns if c[0] not in AUDIT])})"
     there = {name for name, _ in state.columns}
     filled = [
-        quote(name) if name in there else f"cast(null as {kind}) as {quote(name)}" for name, kind in columns
+        quote(name) if name in there else f"cast(null as {kind}) as {quote(name)}"
+        for name, kind in columns
     ]
     table = read_version(context, target.table, state.version)
     known = table.selectExpr(*filled).selectExpr(f"{text} as __text").distinct()
@@ -179,4 +178,3 @@ def raw_error(error: BaseException, shape: Shape) -> LakeForgeError | None:
     if re.search(r"is not a Parquet file|FAILED_READ_FILE|CANNOT_READ_FILE_FOOTER", text):
         return LakeForgeError("file_unreadable", reason=name)
     return None
-

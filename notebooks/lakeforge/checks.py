@@ -114,7 +114,10 @@ def judge(
         looked = rule["filter"]
         fails = f"not coalesce({one.passes}, {str(rule['null_passes']).lower()})"
         looks = "true" if looked is None else f"coalesce(({looked}\n), false)"
-        flags += [f"{looks} as __l{n}", f"(case when {looks} then {fails} else false end) as __f{n}"]
+        flags += [
+            f"{looks} as __l{n}",
+            f"(case when {looks} then {fails} else false end) as __f{n}",
+        ]
     marked = _named(
         rules,
         lambda: marked.selectExpr(*[f"r.{name}" for name in names], *flags),
@@ -146,7 +149,11 @@ def _result(rule: Rule, checked: int, failed: int) -> dict[str, Any]:
 
 
 def _add_samples(
-    marked: DataFrame, columns: list[Column], rules: list[Rule], results: list[dict[str, Any]], pii: set[str]
+    marked: DataFrame,
+    columns: list[Column],
+    rules: list[Rule],
+    results: list[dict[str, Any]],
+    pii: set[str],
 ) -> None:
     for n, rule in enumerate(rules):
         if results[n]["rows_failed"] == 0:
@@ -306,7 +313,9 @@ def _referential(given: _Given) -> _Compiled:
     on = " and ".join(f"__k{n} = __t{n}" for n in range(len(keys)))
     missing = mine.join(theirs, f.expr(on), "left_anti")
     there = ", ".join(options["columns"])
-    return _Compiled(f"{_list(given)} is not in {options['table']} ({there})", "", _Keys(keys, missing))
+    return _Compiled(
+        f"{_list(given)} is not in {options['table']} ({there})", "", _Keys(keys, missing)
+    )
 
 
 def _key_frame(given: _Given, rows: DataFrame) -> DataFrame:

@@ -49,11 +49,7 @@ class Shaped:
 def finish(context: Context, step: Step, target: Target, shaped: Shaped) -> Outcome:
     """Rules, dedupe, write and commit. Raises what the writer refuses; then nothing is committed."""
     state = target.state
-    there = (
-        read_version(context, target.table, state.version)
-        if state is not None
-        else None
-    )
+    there = read_version(context, target.table, state.version) if state is not None else None
     pii = {column["name"].lower() for column in step["columns"] if column.get("pii")}
     verdict = judge(
         context.spark,
@@ -94,7 +90,9 @@ def finish(context: Context, step: Step, target: Target, shaped: Shaped) -> Outc
         former = content_sum(there, state.columns)
     load = Load(context, target.table, state, there, rows, former or 0, shaped)
     written = writer(load)
-    counts = _sum(shaped.counts, verdict.counts, written.counts, {"rows_deduplicated": deduplicated})
+    counts = _sum(
+        shaped.counts, verdict.counts, written.counts, {"rows_deduplicated": deduplicated}
+    )
     wrong = balance(counts)
     if wrong is not None:
         fail("balance_open", table=target.table, balance=wrong)

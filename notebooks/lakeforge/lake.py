@@ -153,7 +153,12 @@ def table_state(spark: SparkSession, lake: Lake, table: str) -> TableState | Non
     rows = sorted(history.collect(), key=lambda row: -row["version"])
     detail = spark.sql(f"describe detail {lake.ident(table)}").first()
     notes = [
-        Found(row["version"], note, f"{note['config_id']}/{note.get('epoch', '0')}", dict(row["m"] or {}))
+        Found(
+            row["version"],
+            note,
+            f"{note['config_id']}/{note.get('epoch', '0')}",
+            dict(row["m"] or {}),
+        )
         for row in rows
         if (note := _note(row["userMetadata"])) is not None
     ]

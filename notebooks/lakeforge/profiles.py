@@ -10,7 +10,17 @@ from .content_hash import parse_type
 from .names import quote
 
 _AUDIT = frozenset({"_batch_id", "_source_file", "_ingested_at", "_row_id"})
-_BOUNDED = ("tinyint", "smallint", "int", "bigint", "decimal", "date", "timestamp", "timestamp_ntz", "string")
+_BOUNDED = (
+    "tinyint",
+    "smallint",
+    "int",
+    "bigint",
+    "decimal",
+    "date",
+    "timestamp",
+    "timestamp_ntz",
+    "string",
+)
 # Wider tables are profiled by their first columns.
 _COLUMNS = 200
 

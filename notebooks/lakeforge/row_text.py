@@ -27,7 +27,9 @@ def prepare(spark: SparkSession) -> None:
 
 def row_text_sql(columns: Columns) -> str:
     """The canonical row text as an expression over the columns, whose values must have their pinned types."""
-    parts = [_member(name, parse_type(kind), kind, quote(name), 0) for name, kind in counted(columns)]
+    parts = [
+        _member(name, parse_type(kind), kind, quote(name), 0) for name, kind in counted(columns)
+    ]
     return f"concat({', '.join(parts)})" if parts else "''"
 
 

@@ -32,12 +32,15 @@ class Evolved:
     evolved: str | None = None
 
 
-def evolve(context: Context, step: Step, raw: Step, state: TableState | None, shape: Shape) -> Evolved:
+def evolve(
+    context: Context, step: Step, raw: Step, state: TableState | None, shape: Shape
+) -> Evolved:
     """Compares the raw files with the pinned columns and with those that the table has taken on since."""
     guarded = {policy["column"] for policy in step["column_policies"]}
     # Read as text, all of a protected value stays in its column: nothing of it may reach _rescued_data.
     pinned = [
-        {**column, "type": "string"} if column["name"] in guarded else column for column in raw["columns"]
+        {**column, "type": "string"} if column["name"] in guarded else column
+        for column in raw["columns"]
     ]
     names = _source_names(state, step["config_id"])
     types = dict(state.columns) if state else {}
@@ -57,7 +60,9 @@ def evolve(context: Context, step: Step, raw: Step, state: TableState | None, sh
     def name_of(source: str, kind: str) -> str:
         plain = legal_columns([source])[0]
         again = plain in planned or any(column["name"] == plain for column in former)
-        return plain if types.get(plain) == kind and not again else legal_columns([*taken, source])[-1]
+        return (
+            plain if types.get(plain) == kind and not again else legal_columns([*taken, source])[-1]
+        )
 
     for kind, source, of_type, observed in differences(context, shape, list(known.values())):
         name = known[source]["name"] if source in known else source
@@ -100,7 +105,8 @@ def differences(
     texts = [
         name
         for name, kind in observed.items()
-        if by_text and kind in (None, "string", "bigint", "double")
+        if by_text
+        and kind in (None, "string", "bigint", "double")
         # A pinned string takes every text: nothing to find out.
         and not (name in known and known[name]["type"] == "string")
     ]
@@ -139,7 +145,9 @@ def _sampled(context: Context, shape: Shape, names: list[str]) -> dict[str, str]
     return {name: text_type(bits[n]) for n, name in enumerate(names)}
 
 
-def _in_order(context: Context, shape: Shape, observed: dict[str, Any], new: list[str]) -> list[str]:
+def _in_order(
+    context: Context, shape: Shape, observed: dict[str, Any], new: list[str]
+) -> list[str]:
     """Spark tells the fields of JSON by their names' order; a table takes new ones on in the order in which they came."""
     if shape.format not in ("json", "ndjson") or len(new) < 2:
         return list(observed)
@@ -170,6 +178,8 @@ def _change(
 
 def _source_names(state: TableState | None, config_id: str) -> dict[str, str]:
     try:
-        return dict(json.loads((state.properties if state else {}).get(f"{EVOLVED}{config_id}", "{}")))
+        return dict(
+            json.loads((state.properties if state else {}).get(f"{EVOLVED}{config_id}", "{}"))
+        )
     except ValueError:
         return {}

@@ -25,8 +25,10 @@ def secret_reader(home: str | None) -> Callable[[str], str]:
         value = os.environ.get(variable) or _entries(home).get(f"{scope}/{key}")
         if value is None:
             value = _from_workspace(scope, key)
-        return value if isinstance(value, str) else fail(
-            "secret_missing", reference=reference, variable=variable
+        return (
+            value
+            if isinstance(value, str)
+            else fail("secret_missing", reference=reference, variable=variable)
         )
 
     return read

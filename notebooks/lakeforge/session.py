@@ -43,15 +43,26 @@ def open_session(jars: str | None = None, memory: str | None = None) -> SparkSes
             .config("spark.databricks.delta.snapshotPartitions", "2")
             .config("spark.sql.adaptive.enabled", "false")
         )
+    for key, value in _given():
+        builder = builder.config(key, value)
     return (
         builder.config("spark.driver.memory", memory)
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.log.level", "ERROR")
         .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
-        .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
+        .config(
+            "spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog"
+        )
         .getOrCreate()
     )
+
+
+def _given() -> list[tuple[str, str]]:
+    """Settings of LAKEFORGE_SPARK_CONF: `key=value`, one a line or with semicolons between."""
+    text = os.environ.get("LAKEFORGE_SPARK_CONF", "").replace(";", "\n")
+    pairs = (line.strip().partition("=") for line in text.splitlines() if "=" in line)
+    return [(key.strip(), value.strip()) for key, _, value in pairs]
 
 
 def new_session(spark: SparkSession) -> SparkSession:

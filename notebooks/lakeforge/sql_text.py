@@ -18,7 +18,12 @@ _TOKEN = re.compile(
     """,
     re.X | re.S,
 )
-_NOW = {"current_timestamp": "timestamp", "now": "timestamp", "current_date": "date", "curdate": "date"}
+_NOW = {
+    "current_timestamp": "timestamp",
+    "now": "timestamp",
+    "current_date": "date",
+    "curdate": "date",
+}
 _BARE = {"current_timestamp", "current_date"}
 
 

@@ -57,7 +57,10 @@ def _run(context: Context, step: Step, shape: dict[str, Any], incremental: bool)
     ]
     rows = context.spark.sql(query).selectExpr(
         # `if` keeps a column nullable that this query happens to give without nulls.
-        *[f"if(true, cast({quote(n)} as {kind}), null) as {quote(n)}" for n, kind in columns + extras]
+        *[
+            f"if(true, cast({quote(n)} as {kind}), null) as {quote(n)}"
+            for n, kind in columns + extras
+        ]
     )
     rows = context.keep(rows)
     kept = "count_if(not coalesce(__keep, false))" if shape["has_where"] else "0"

@@ -7,7 +7,13 @@ from typing import Any
 
 Type = tuple[Any, ...]
 _TOKEN = re.compile(r"\s*(`(?:[^`]|``)+`|[<>(),:]|[^\s<>(),:`]+)")
-_SYNONYMS = {"byte": "tinyint", "short": "smallint", "integer": "int", "long": "bigint", "real": "float"}
+_SYNONYMS = {
+    "byte": "tinyint",
+    "short": "smallint",
+    "integer": "int",
+    "long": "bigint",
+    "real": "float",
+}
 _INTEGERS = ("tinyint", "smallint", "int", "bigint")
 
 
@@ -29,7 +35,9 @@ def text_of(kind: Type) -> str:
         case ("map", key, value):
             return f"map<{text_of(key)},{text_of(value)}>"
         case ("struct", fields):
-            return f"struct<{','.join(f'{_name(name)}:{text_of(inner)}' for name, inner in fields)}>"
+            return (
+                f"struct<{','.join(f'{_name(name)}:{text_of(inner)}' for name, inner in fields)}>"
+            )
     return kind[0]
 
 

@@ -62,7 +62,7 @@ async function setUp(env: NodeJS.ProcessEnv): Promise<{ python: string; jars: st
     const { stdout } = await promisify(execFile)('bash', [script], { env, encoding: 'utf8' })
     const said = (name: string) =>
       new RegExp(`^${name}=(.*)$`, 'm').exec(stdout)?.[1] ?? fail('spark_missing', { reason: name })
-    return { python: said('SPARK_PYTHON'), jars: said('DELTA_JARS') }
+    return { python: said('SPARK_PYTHON'), jars: `${said('DELTA_JARS')},${said('JDBC_JARS')}` }
   } catch (cause) {
     const last = String((cause as { stderr?: string }).stderr ?? '')
       .trim()

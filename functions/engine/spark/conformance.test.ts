@@ -7,12 +7,19 @@ import { conformance } from '#engine/conformance.ts'
 import { readSnapshot } from '#engine/local/delta.ts'
 import { tableDir } from '#engine/local/layout.ts'
 import { openSparkEngine } from './index.ts'
+import { TINY } from './testing.ts'
 
 if (process.env.LAKEFORGE_SPARK)
   conformance('spark', async () => {
     const root = await mkdtemp(join(tmpdir(), 'lakeforge-spark-lake-'))
     const source = await mkdtemp(join(tmpdir(), 'lakeforge-source-'))
-    const engine = openSparkEngine({ root, memory_mb: 1024, retry_base_ms: 10 })
+    const engine = openSparkEngine({
+      root,
+      memory_mb: 1024,
+      retry_base_ms: 10,
+      // Tiny rows: compiling each query would take most of the time.
+      env: { LAKEFORGE_SPARK_CONF: TINY, ...process.env },
+    })
     const columnsOf = async (table: string) =>
       (await readSnapshot(tableDir(root, table), {}))?.columns ?? []
     return {

@@ -98,10 +98,9 @@ function startProcess(command: () => Promise<SparkCommand>): Running {
     socket?.destroy()
     server?.close()
     if (folder !== null) void rm(folder, { recursive: true, force: true })
-    for (const [id, child] of [...children]) {
-      children.delete(id)
-      child.ended(reason)
-    }
+    const left = [...children.values()]
+    children.clear()
+    for (const child of left) child.ended(reason)
   }
 
   const heard = (line: string) => {

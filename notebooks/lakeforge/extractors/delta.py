@@ -14,7 +14,14 @@ from pyspark.sql import DataFrame
 from ..context import Context
 from ..errors import fail
 from ..names import quote
-from .manifests import Manifest, clear_attempt, empty_manifest, read_manifest, seq_dir, write_manifest
+from .manifests import (
+    Manifest,
+    clear_attempt,
+    empty_manifest,
+    read_manifest,
+    seq_dir,
+    write_manifest,
+)
 from .parquet_files import stored_files, write_parquet
 
 

@@ -126,7 +126,9 @@ def _braces(pattern: str) -> list[str]:
         return [pattern]
     head, tail = pattern[:start], pattern[end + 1 :]
     return [
-        whole for part in pattern[start + 1 : end].split(",") for whole in _braces(head + part + tail)
+        whole
+        for part in pattern[start + 1 : end].split(",")
+        for whole in _braces(head + part + tail)
     ]
 
 
@@ -152,7 +154,9 @@ def _known(manifests: list[Manifest]) -> dict[str, dict[str, Any]]:
             entry = known.setdefault(file["source_path"], {"hashes": set()})
             modified = file["source_modified_at"]
             entry["size"], entry["modified"] = file["size"], modified
-            entry["racy"] = modified is None or (taken - _instant(modified)).total_seconds() < _RACY_S
+            entry["racy"] = (
+                modified is None or (taken - _instant(modified)).total_seconds() < _RACY_S
+            )
             entry["hashes"].add(file["sha256"])
     return known
 

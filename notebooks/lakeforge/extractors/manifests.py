@@ -44,7 +44,9 @@ def read_manifests(
         names = os.listdir(lake.raw_dir(source, raw))
     except FileNotFoundError:
         return []
-    seqs = sorted(int(found[1]) for name in names if (found := re.fullmatch(r"seq=(\d{1,19})", name)))
+    seqs = sorted(
+        int(found[1]) for name in names if (found := re.fullmatch(r"seq=(\d{1,19})", name))
+    )
     found = [
         read_manifest(lake, source, raw, str(seq))
         for seq in seqs

@@ -17,7 +17,9 @@ def write_parquet(rows: DataFrame, folder: str) -> None:
     rows.write.mode("overwrite").option("compression", "zstd").parquet(folder)
 
 
-def stored_files(lake: Lake, step: dict[str, Any], folder: str, source_path: str) -> list[dict[str, Any]]:
+def stored_files(
+    lake: Lake, step: dict[str, Any], folder: str, source_path: str
+) -> list[dict[str, Any]]:
     """The files that Spark left in a folder, renamed to names of ours, made to last, with their hashes."""
     parts = sorted(name for name in os.listdir(folder) if name.endswith(".parquet"))
     files = []

@@ -27,7 +27,9 @@ _RAW_FIELDS = "lakeforge_raw_fields"
 Pinned = dict[str, Any]
 
 
-def scan(context: Context, shape: Shape, pinned: list[Pinned], *, tolerant: bool | None = None) -> DataFrame:
+def scan(
+    context: Context, shape: Shape, pinned: list[Pinned], *, tolerant: bool | None = None
+) -> DataFrame:
     """All rows of a shape. No files: none."""
     rescue = shape.options.get("bad_rows") == "rescue" if tolerant is None else tolerant
     if shape.format == "parquet":
@@ -46,7 +48,9 @@ def scan(context: Context, shape: Shape, pinned: list[Pinned], *, tolerant: bool
     return reduce(DataFrame.unionByName, frames)
 
 
-def _group(context: Context, shape: Shape, group: Group, pinned: list[Pinned], rescue: bool) -> DataFrame:
+def _group(
+    context: Context, shape: Shape, group: Group, pinned: list[Pinned], rescue: bool
+) -> DataFrame:
     if shape.format == "parquet":
         frame = context.spark.read.parquet(*[file.absolute for file in group.files])
         return _assemble(frame, _parquet_readings(group, pinned), group, rescue)
@@ -79,7 +83,9 @@ def _text_reading(column: Pinned, raw: str) -> _Reading:
         value = f"if({fit}.loss, null, {_from_json(fit + '.value', kind)})"
         return _Reading(column, raw, value, f"({raw} is not null and {fit}.loss)", _json_text(raw))
     value = cast_sql(kind, raw)
-    loss = "false" if kind[0] in ("string", "binary") else f"({raw} is not null and ({value}) is null)"
+    loss = (
+        "false" if kind[0] in ("string", "binary") else f"({raw} is not null and ({value}) is null)"
+    )
     return _Reading(column, raw, value, loss, _json_text(raw))
 
 
@@ -92,7 +98,9 @@ def _json_text(sql: str) -> str:
     return f"substring(to_json(named_struct('v', {sql})), 6, length(to_json(named_struct('v', {sql}))) - 6)"
 
 
-def _csv(context: Context, shape: Shape, group: Group, pinned: list[Pinned], rescue: bool) -> DataFrame:
+def _csv(
+    context: Context, shape: Shape, group: Group, pinned: list[Pinned], rescue: bool
+) -> DataFrame:
     options = shape.options
     names = list(group.columns)
     columns = [f"c{n}" for n in range(len(names))]
@@ -278,10 +286,13 @@ def _assemble(
         "*", *values, f"{file} as _source_file", "monotonically_increasing_id() + 1 as _row_id"
     )
     if checks:
-        frame = frame.selectExpr("*", *[f"coalesce({sql}, false) as {name}" for name, sql in checks])
+        frame = frame.selectExpr(
+            "*", *[f"coalesce({sql}, false) as {name}" for name, sql in checks]
+        )
     parts += [(f"{sql} is not null", name, _value_json(sql)) for name, sql in extras]
     members = [
-        f"if({flag}, concat({literal(_dumps(name) + ':')}, {text}), null)" for flag, name, text in parts
+        f"if({flag}, concat({literal(_dumps(name) + ':')}, {text}), null)"
+        for flag, name, text in parts
     ]
     if others is not None:
         members.append(f"nullif({others}, '')")

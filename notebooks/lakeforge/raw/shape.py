@@ -94,7 +94,8 @@ def open_text(file: RawFile, options: dict[str, Any]) -> TextIOWrapper:
     packed = compression_of(file.absolute, options.get("compression", "auto"))
     if packed == "zstd":
         fail("engine_unsupported", engine="spark", what="zstd-packed text files")
-    raw = gzip.open(file.absolute, "rb") if packed == "gzip" else open(file.absolute, "rb")
+    # Closed with the text around it.
+    raw = gzip.open(file.absolute, "rb") if packed == "gzip" else open(file.absolute, "rb")  # noqa: SIM115
     encoding = _CODECS[options.get("encoding", "utf-8")]
     encoding = "utf-8-sig" if encoding == "utf-8" else encoding
     return TextIOWrapper(raw, encoding=encoding, newline="")
@@ -109,7 +110,11 @@ def _check_text(file: RawFile, options: dict[str, Any]) -> None:
                 decoder.decode(data)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
-            fail("encoding_invalid", file=file.source_path, reason="bytes that its encoding does not have")
+            fail(
+                "encoding_invalid",
+                file=file.source_path,
+                reason="bytes that its encoding does not have",
+            )
 
 
 def _csv(context: Context, files: list[RawFile], options: dict[str, Any]) -> list[Group]:

@@ -38,7 +38,9 @@ def merge(load: Load) -> Written:
         *(["__delete"] if shaped.has_delete else []),
     ]
     staged = aligned(rows, columns, extras)
-    written = _first(load, columns, staged) if load.there is None else _change(load, columns, staged)
+    written = (
+        _first(load, columns, staged) if load.there is None else _change(load, columns, staged)
+    )
     counts = {**written.counts}
     counts["rows_deduplicated"] = counts.get("rows_deduplicated", 0) + twice
     return Written(counts, columns, written.content_sum, written.new_rows, written.commit)

@@ -52,9 +52,7 @@ def scd2(load: Load) -> Written:
     content = [column for column in columns if column[0] not in (START, END)]
     extras = ["__sequence", *(["__delete"] if shaped.has_delete else [])]
     staged = aligned(rows, content, extras)
-    written = (
-        _change(load, columns, content, staged) if live else _first(load, columns, staged)
-    )
+    written = _change(load, columns, content, staged) if live else _first(load, columns, staged)
     counts = {**written.counts}
     counts["rows_deduplicated"] = counts.get("rows_deduplicated", 0) + twice
     return Written(counts, columns, written.content_sum, written.new_rows, written.commit)
@@ -118,12 +116,13 @@ def _change(load: Load, columns: list[Column], content: list[Column], staged: Da
     # Each version of the table that the batch may change, with its end as it must be and the incoming row that it meets.
     ends = times.where("new = false").select(*k, f.col("moment").alias("starts"), "ends")
     events = incoming.where("not deletes").withColumnRenamed("moment", "starts")
-    judged = known.join(ends, [*k, "starts"]).join(
-        events.drop("deletes"), [*k, "starts"], "left"
-    )
+    judged = known.join(ends, [*k, "starts"]).join(events.drop("deletes"), [*k, "starts"], "left")
     judged = context.keep(
         judged.selectExpr(
-            "*", "not (ends <=> former) as moved", "text is not null as met", "coalesce(text = old_text, false) as same"
+            "*",
+            "not (ends <=> former) as moved",
+            "text is not null as met",
+            "coalesce(text = old_text, false) as same",
         ).selectExpr("*", "met and not same and text > old_text as won")
     )
     changed = judged.where("moved or won").selectExpr(
@@ -184,7 +183,9 @@ def _times(incoming: DataFrame, known: DataFrame, k: list[str]) -> DataFrame:
     versions = starts.selectExpr(*k, "moment", "0 as kind", "false as new")
     new = events.where("not deletes").join(starts, [*k, "moment"], "left_anti")
     new = new.selectExpr(*k, "moment", "0 as kind", "true as new")
-    ended = known.where("former is not null and former <> starts").selectExpr(*k, "former as moment")
+    ended = known.where("former is not null and former <> starts").selectExpr(
+        *k, "former as moment"
+    )
     ended = ended.join(starts, [*k, "moment"], "left_anti")
     deleted = events.where("deletes").select(*k, "moment").unionByName(ended)
     deleted = deleted.selectExpr(*k, "moment", "1 as kind", "false as new")

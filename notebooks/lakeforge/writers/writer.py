@@ -95,7 +95,9 @@ def save(load: Load, frame: DataFrame, note: str, app_id: str, mode: str) -> Non
         writer.save(context.lake.table_dir(load.table))
     else:
         # The steps below read new rows from the table's change feed.
-        writer.option("delta.enableChangeDataFeed", "true").saveAsTable(context.lake.ident(load.table))
+        writer.option("delta.enableChangeDataFeed", "true").saveAsTable(
+            context.lake.ident(load.table)
+        )
 
 
 def set_properties(load: Load, properties: dict[str, str]) -> None:
@@ -114,7 +116,9 @@ def create_properties(load: Load, columns: list[Column], properties: dict[str, s
     """A new table that has properties begins empty."""
     if load.state is not None or not properties:
         return
-    listed = ", ".join(f"{literal(key)} = {literal(value)}" for key, value in sorted(properties.items()))
+    listed = ", ".join(
+        f"{literal(key)} = {literal(value)}" for key, value in sorted(properties.items())
+    )
     names = ", ".join(f"{quote(name)} {kind}" for name, kind in columns)
     load.context.spark.sql(
         f"create table if not exists {load.context.lake.ident(load.table)} ({names}) using delta tblproperties ({listed})"
