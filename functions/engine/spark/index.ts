@@ -86,6 +86,7 @@ export function openSparkEngine(options: SparkEngineOptions): Engine {
       return []
     },
     query: tables.query,
+    testRule: tables.testRule,
     restore: tables.restore,
     async close() {
       closed = true
