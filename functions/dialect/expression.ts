@@ -7,7 +7,13 @@ import { cast, implicit } from './cast.ts'
 import { Context, type Aggregate } from './catalogue.ts'
 import { lookup } from './functions.ts'
 import { position } from './lexer.ts'
-import { dateLiteral, intervalLiteral, numberLiteral, timestampLiteral } from './literals.ts'
+import {
+  binaryLiteral,
+  dateLiteral,
+  intervalLiteral,
+  numberLiteral,
+  timestampLiteral,
+} from './literals.ts'
 import { shiftBits } from './functions/bits.ts'
 import { likePattern, regexLiteral } from './patterns.ts'
 import { raise } from './prelude.ts'
@@ -81,7 +87,7 @@ export function compile(expr: Expr, env: Env): Value {
     case 'number':
       return numberLiteral(source, expr.text, expr.suffix, expr.at)
     case 'typed':
-      if (expr.word === 'X') return source.unsupported('A binary literal', expr.at)
+      if (expr.word === 'X') return binaryLiteral(source, expr.value, expr.at)
       return expr.word === 'DATE'
         ? dateLiteral(source, expr.value, expr.at)
         : timestampLiteral(source, expr.word, expr.value, expr.at)
@@ -266,8 +272,15 @@ function like(expr: Extract<Expr, { k: 'like' }>, env: Env): Value {
     const value = compile(pattern, env)
     if (value.type.kind === 'void')
       return source.make('CAST(NULL AS BOOLEAN)', BOOLEAN, [arg, value], { nullable: true })
-    if (typeof value.literal !== 'string')
-      return source.unsupported(`${expr.op} with a pattern that isn't a literal`, pattern.at)
+    if (typeof value.literal !== 'string') {
+      if (expr.op !== 'LIKE' || expr.escape !== undefined || value.type.kind !== 'string')
+        return source.unsupported(`${expr.op} with a pattern that isn't a literal`, pattern.at)
+      return source.make(`lf_like(${arg.sql}, ${value.sql})`, BOOLEAN, [arg, value], {
+        raises: true,
+        uses: 4,
+        at: expr.at,
+      })
+    }
     if (expr.op === 'RLIKE') return regexLiteral(source, value.literal, pattern.at).matches(arg)
     if (expr.op === 'ILIKE') {
       if (!/^[ -~\s]*$/.test(value.literal))
@@ -287,13 +300,13 @@ function like(expr: Extract<Expr, { k: 'like' }>, env: Env): Value {
     const text = likePattern(source, value.literal, expr.escape ?? '\\', pattern.at)
     return source.make(`(${arg.sql} LIKE ${text})`, BOOLEAN, [arg, value], { at: expr.at })
   })
-  const all =
-    tests.length === 1
-      ? tests[0]!
-      : logical(source, expr.quantifier === 'ALL' ? 'and' : 'or', tests, expr.at)
-  if (!expr.not) return all
-  if (expr.quantifier) return source.unsupported(`NOT LIKE ${expr.quantifier}`, expr.at)
-  return source.make(`(NOT ${all.sql})`, BOOLEAN, [all], { at: expr.at })
+  // NOT stands before each of them: NOT LIKE ANY means that one doesn't match.
+  const results = expr.not
+    ? tests.map((test) => source.make(`(NOT ${test.sql})`, BOOLEAN, [test], { at: expr.at }))
+    : tests
+  return results.length === 1
+    ? results[0]!
+    : logical(source, expr.quantifier === 'ALL' ? 'and' : 'or', results, expr.at)
 }
 
 function caseWhen(expr: Extract<Expr, { k: 'case' }>, env: Env): Value {

@@ -10,13 +10,16 @@ import { CONVERSIONS } from './functions/conversions.ts'
 import { DATE_ARITHMETIC } from './functions/date-arithmetic.ts'
 import { DATE_PARTS } from './functions/date-parts.ts'
 import { DATE_TEXTS } from './functions/date-texts.ts'
+import { ENCODINGS } from './functions/encodings.ts'
 import { EPOCHS } from './functions/epochs.ts'
 import { LAMBDAS } from './functions/lambdas.ts'
 import { MAPS } from './functions/maps.ts'
 import { MATHEMATICS } from './functions/mathematics.ts'
 import { NUMBERS } from './functions/numbers.ts'
+import { REGEXES } from './functions/regexes.ts'
 import { STATISTICS } from './functions/statistics.ts'
 import { STRINGS } from './functions/strings.ts'
+import { TEXTS } from './functions/texts.ts'
 import { WINDOWS } from './functions/windows.ts'
 import { ZONES } from './functions/zones.ts'
 
@@ -31,13 +34,16 @@ const ENTRIES: FunctionEntry[] = [
   ...DATE_ARITHMETIC,
   ...DATE_PARTS,
   ...DATE_TEXTS,
+  ...ENCODINGS,
   ...EPOCHS,
   ...LAMBDAS,
   ...MAPS,
   ...MATHEMATICS,
   ...NUMBERS,
+  ...REGEXES,
   ...STATISTICS,
   ...STRINGS,
+  ...TEXTS,
   ...WINDOWS,
   ...ZONES,
 ]

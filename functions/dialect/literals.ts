@@ -47,6 +47,17 @@ function integer(source: Source, value: bigint, type: T, at: number): Value {
   }
 }
 
+/** `X'48656C'`; an odd number of digits gets a 0 before it. */
+export function binaryLiteral(source: Source, text: string, at: number): Value {
+  if (!/^[0-9A-Fa-f]*$/.test(text))
+    return fail('sql_invalid', {
+      reason: `X'${text.slice(0, 40)}' isn’t hexadecimal.`,
+      ...position(source.sql, at),
+    })
+  const sql = `unhex('${text.length % 2 ? '0' : ''}${text}')`
+  return { ...source.make(sql, { kind: 'binary' }, [], { nullable: false, at }) }
+}
+
 /** `DATE '2024-01-31'`; month and day may be left out or short, as in Spark. */
 export function dateLiteral(source: Source, text: string, at: number): Value {
   const found = /^(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?$/.exec(text.trim())

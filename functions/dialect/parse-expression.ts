@@ -291,6 +291,20 @@ export function makeExpressions(
         needOp(')')
         return plainCall('substring', start, args)
       }
+      case 'OVERLAY': {
+        if (after.text !== '(') return undefined
+        next()
+        next()
+        const args = [expression()]
+        if (takeWord('PLACING')) {
+          args.push(expression())
+          needWord('FROM')
+          args.push(expression())
+          if (takeWord('FOR')) args.push(expression())
+        } else while (takeOp(',')) args.push(expression())
+        needOp(')')
+        return plainCall('overlay', start, args)
+      }
       case 'TRIM': {
         if (after.text !== '(') return undefined
         next()

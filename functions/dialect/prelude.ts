@@ -237,6 +237,14 @@ macro(
   `CASE WHEN length(translate(CAST(x AS VARCHAR), '-.', '')) > 38 THEN ${raise('ARITHMETIC_OVERFLOW')} ELSE x END`,
 )
 macro('lf_pmod(a, b)', 'CASE WHEN a % b < 0 THEN ((a % b) + b) % b ELSE a % b END')
+// A pattern that is known only now: \\ stands before _, % and itself alone, and characters beyond U+FFFF never match in Spark.
+macro(
+  'lf_like(s, p)',
+  `CASE WHEN s IS NULL OR p IS NULL THEN NULL
+    WHEN regexp_matches(p, '[\\x{10000}-\\x{10ffff}]') THEN ${UNSUPPORTED}
+    WHEN regexp_matches(regexp_replace(p, '\\\\[_%\\\\]', '', 'g'), '\\\\') THEN ${raise('INVALID_FORMAT')}
+    ELSE s LIKE p ESCAPE '\\' END`,
+)
 macro('lf_seconds(t)', 'lf_floor_div(epoch_us(t), 1000000)')
 
 export const MACROS = { macro }

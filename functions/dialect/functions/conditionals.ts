@@ -1,6 +1,7 @@
 // Choosing between values.
 import { cast } from '../cast.ts'
 import type { FunctionEntry } from '../catalogue.ts'
+import { decodeBytes } from './encodings.ts'
 import { choose, condition } from '../expression.ts'
 import { comparison } from '../operators.ts'
 import { BOOLEAN, INT, isFloat, wider, isNested, textOf, VOID } from '../types.ts'
@@ -203,12 +204,13 @@ export const CONDITIONALS: FunctionEntry[] = [
   {
     name: 'decode',
     category,
-    signature: 'decode(a, value, result, …, default)',
+    signature: "decode(a, value, result, …, default), decode(binary, 'utf-8')",
     description:
       'The result behind the first value that equals a (NULL equals NULL), else the default or NULL.',
     returns: 'the common type of the results',
-    args: [3, 99],
+    args: [2, 99],
     compile: (context) => {
+      if (context.args.length === 2) return decodeBytes(context)
       const whens: Value[] = []
       const thens: Value[] = []
       const rest = context.args.slice(1)

@@ -1,7 +1,6 @@
 // Text, its hashes and encodings. Lengths and positions count characters (Unicode code points), from 1.
 import type { Context, FunctionEntry } from '../catalogue.ts'
 import { concat } from '../operators.ts'
-import { regexLiteral, replacement } from '../patterns.ts'
 import { MACROS, raise } from '../prelude.ts'
 import { literalDuckdb } from '#core/names.ts'
 import { BOOLEAN, INT, STRING, textOf, type T } from '../types.ts'
@@ -9,7 +8,6 @@ import type { Value } from '../value.ts'
 import { cast, implicit } from '../cast.ts'
 
 const category = 'string'
-const BINARY: T = { kind: 'binary' }
 const { macro } = MACROS
 
 // Position 0 is 1; a negative one counts from the end, and what lies before the text takes from the length.
@@ -114,6 +112,16 @@ function trimArguments(context: Context): [Value, Value | undefined] {
   return [context.string(text), context.string(set)]
 }
 
+/** Of binary Spark takes bytes where of text it takes characters. @throws sql_unsupported */
+function notBinary(context: Context): void {
+  if (context.args.some((arg) => arg.type.kind === 'binary'))
+    context.source.unsupported(
+      `${context.call.name} of binary`,
+      context.at,
+      "Make text of it: decode(x, 'utf-8').",
+    )
+}
+
 const pad = (name: 'lpad' | 'rpad'): FunctionEntry => ({
   name,
   category,
@@ -122,6 +130,7 @@ const pad = (name: 'lpad' | 'rpad'): FunctionEntry => ({
   returns: 'string',
   args: [2, 3],
   compile: (context) => {
+    notBinary(context)
     const parts = [context.string(0), context.int(1)]
     if (context.args.length === 3) parts.push(context.string(2))
     const fill = parts[2]?.sql ?? "' '"
@@ -139,6 +148,7 @@ const part = (name: 'left' | 'right'): FunctionEntry => ({
   returns: 'string',
   args: [2, 2],
   compile: (context) => {
+    notBinary(context)
     const parts = [context.string(0), context.int(1)]
     return context.make(`lf_${name}(${parts[0]!.sql}, ${parts[1]!.sql})`, STRING, parts, {
       uses: 3,
@@ -154,6 +164,7 @@ const test = (name: string, fn: string): FunctionEntry => ({
   returns: 'boolean',
   args: [2, 2],
   compile: (context) => {
+    notBinary(context)
     const parts = [context.string(0), context.string(1)]
     return context.make(`${fn}(${parts[0]!.sql}, ${parts[1]!.sql})`, BOOLEAN, parts)
   },
@@ -166,37 +177,6 @@ function locate(context: Context, part_: Value, text: Value, from?: Value): Valu
     from ? [part_, text, from] : [part_, text],
     { uses: 4, nullable: part_.nullable || text.nullable || (from?.nullable ?? false) },
   )
-}
-
-function regexpReplace(context: Context): Value {
-  const text = context.string(0)
-  const regex = regexLiteral(context.source, context.text(1, 'a pattern'), context.arg(1).at)
-  const by = replacement(
-    context.source,
-    context.text(2, 'a replacement'),
-    regex.groups,
-    context.arg(2).at,
-  )
-  if (regex.empty)
-    context.source.unsupported('regexp_replace with a pattern that can match nothing', context.at)
-  const sql = `regexp_replace(${text.sql}, ${regex.literal}, ${by}, 'g')`
-  return context.make(regex.guarded(text.sql, sql), STRING, [text], {
-    raises: regex.dollar,
-    uses: 2,
-  })
-}
-
-function regexpExtract(context: Context): Value {
-  const text = context.string(0)
-  const regex = regexLiteral(context.source, context.text(1, 'a pattern'), context.arg(1).at)
-  const group = context.args.length > 2 ? context.whole(2, 'a group') : 1
-  if (group < 0 || group > regex.groups)
-    context.source.type(`The pattern has ${regex.groups} groups, not ${group}`, context.at)
-  const sql = `regexp_extract(${text.sql}, ${regex.literal}, ${group})`
-  return context.make(regex.guarded(text.sql, sql), STRING, [text], {
-    raises: regex.dollar,
-    uses: 2,
-  })
 }
 
 export const STRINGS: FunctionEntry[] = [
@@ -250,18 +230,20 @@ export const STRINGS: FunctionEntry[] = [
     (s) => `lf_initcap(${s})`,
     { raises: true },
   ),
-  one('length', 'The number of characters.', (s) => `CAST(length(${s}) AS INTEGER)`, {
+  {
+    name: 'length',
     aliases: ['char_length', 'character_length', 'len'],
-    type: INT,
-  }),
-  one(
-    'octet_length',
-    'The number of bytes.',
-    (s) => `CAST(octet_length(encode(${s})) AS INTEGER)`,
-    {
-      type: INT,
+    category,
+    signature: 'length(x)',
+    description: 'The number of characters of a text, or of bytes.',
+    returns: 'int',
+    args: [1, 1],
+    compile: (context) => {
+      const x = context.arg(0).type.kind === 'binary' ? context.arg(0) : context.string(0)
+      const fn = x.type.kind === 'binary' ? 'octet_length' : 'length'
+      return context.make(`CAST(${fn}(${x.sql}) AS INTEGER)`, INT, [x])
     },
-  ),
+  },
   {
     name: 'reverse',
     category,
@@ -298,6 +280,7 @@ export const STRINGS: FunctionEntry[] = [
     returns: 'string',
     args: [2, 3],
     compile: (context) => {
+      notBinary(context)
       const parts = [context.string(0), context.int(1)]
       if (context.args.length === 3) parts.push(context.int(2))
       const length = parts[2]?.sql ?? '2147483647'
@@ -432,29 +415,6 @@ export const STRINGS: FunctionEntry[] = [
     },
   },
   {
-    name: 'split',
-    category,
-    signature: 'split(text, pattern)',
-    description: 'The parts between the matches of a regular expression, empty ones too.',
-    returns: 'array<string>',
-    args: [2, 2],
-    compile: (context) => {
-      const text = context.string(0)
-      const regex = regexLiteral(context.source, context.text(1, 'a pattern'), context.arg(1).at)
-      if (regex.empty || regex.dollar)
-        context.source.unsupported('split with a pattern that can match nothing', context.at)
-      if (regex.groups > 0)
-        context.source.unsupported('split with a group in its pattern', context.at, 'Write (?:…).')
-      return context.make(
-        regex.plain === undefined
-          ? `string_split_regex(${text.sql}, ${regex.literal})`
-          : `string_split(${text.sql}, ${literalDuckdb(regex.plain)})`,
-        { kind: 'array', element: { kind: 'string' } },
-        [text],
-      )
-    },
-  },
-  {
     name: 'split_part',
     category,
     signature: 'split_part(text, delimiter, number)',
@@ -465,127 +425,21 @@ export const STRINGS: FunctionEntry[] = [
     compile: (context) => {
       const text = context.string(0)
       const delimiter = context.text(1, 'a delimiter')
-      const number = context.whole(2, 'a number')
-      if (number === 0) context.source.type('split_part counts from 1', context.at)
+      const number = context.int(2)
+      if (number.literal === 0) context.source.type('split_part counts from 1', context.at)
       if (delimiter === '')
         context.source.unsupported('split_part with an empty delimiter', context.at)
       return context.make(
-        `split_part(${text.sql}, ${literalDuckdb(delimiter)}, ${number})`,
+        typeof number.literal === 'number'
+          ? `split_part(${text.sql}, ${literalDuckdb(delimiter)}, ${number.sql})`
+          : `CASE WHEN ${text.sql} IS NULL THEN NULL WHEN ${number.sql} = 0 THEN ${raise('INVALID_INDEX_OF_ZERO')} ELSE split_part(${text.sql}, ${literalDuckdb(delimiter)}, ${number.sql}) END`,
         STRING,
-        [text],
+        [text, number],
+        { raises: typeof number.literal !== 'number', uses: 2 },
       )
-    },
-  },
-  {
-    name: 'regexp_replace',
-    category,
-    signature: 'regexp_replace(text, pattern, replacement)',
-    description: 'Every match of a regular expression replaced; $1 is its first group.',
-    returns: 'string',
-    args: [3, 3],
-    compile: regexpReplace,
-  },
-  {
-    name: 'regexp_extract',
-    category,
-    signature: 'regexp_extract(text, pattern[, group])',
-    description: 'A group (the first) of the first match; empty if there is no match.',
-    returns: 'string',
-    args: [2, 3],
-    compile: regexpExtract,
-  },
-  {
-    name: 'regexp_like',
-    aliases: ['rlike', 'regexp'],
-    category,
-    signature: 'regexp_like(text, pattern)',
-    description: 'Whether a regular expression matches somewhere in the text.',
-    returns: 'boolean',
-    args: [2, 2],
-    compile: (context) =>
-      regexLiteral(context.source, context.text(1, 'a pattern'), context.arg(1).at).matches(
-        context.string(0),
-      ),
-  },
-  {
-    name: 'md5',
-    category: 'hash',
-    signature: 'md5(text)',
-    description: 'The MD5 hash as 32 hexadecimal digits.',
-    returns: 'string',
-    args: [1, 1],
-    compile: (context) => {
-      const bytes = binary(context, 0)
-      return context.make(`md5(${bytes.sql})`, STRING, [bytes])
-    },
-  },
-  {
-    name: 'sha1',
-    aliases: ['sha'],
-    category: 'hash',
-    signature: 'sha1(text)',
-    description: 'The SHA-1 hash as 40 hexadecimal digits.',
-    returns: 'string',
-    args: [1, 1],
-    compile: (context) => {
-      const bytes = binary(context, 0)
-      return context.make(`sha1(${bytes.sql})`, STRING, [bytes])
-    },
-  },
-  {
-    name: 'sha2',
-    category: 'hash',
-    signature: 'sha2(text, 256)',
-    description: 'The SHA-256 hash as 64 hexadecimal digits.',
-    returns: 'string',
-    args: [2, 2],
-    compile: (context) => {
-      const bytes = binary(context, 0)
-      const bits = context.whole(1, 'a number of bits')
-      if (bits !== 256 && bits !== 0)
-        context.source.unsupported(`sha2 with ${bits} bits`, context.at, 'Use 256.')
-      return context.make(`sha256(${bytes.sql})`, STRING, [bytes], { nullable: true })
-    },
-  },
-  {
-    name: 'base64',
-    category,
-    signature: 'base64(text)',
-    description: 'The bytes in base 64.',
-    returns: 'string',
-    args: [1, 1],
-    compile: (context) => {
-      const bytes = binary(context, 0)
-      return context.make(`base64(${bytes.sql})`, STRING, [bytes])
-    },
-  },
-  {
-    name: 'hex',
-    category,
-    signature: 'hex(x)',
-    description: 'The bytes of a text, or a whole number, as hexadecimal digits.',
-    returns: 'string',
-    args: [1, 1],
-    compile: (context) => {
-      const value = context.arg(0)
-      if (value.type.kind !== 'string' && value.type.kind !== 'binary') {
-        const x = context.bigint(0)
-        return context.make(`hex(${x.sql})`, STRING, [x])
-      }
-      return context.make(`hex(${value.sql})`, STRING, [value])
     },
   },
 ]
 
 macro('lf_reverse(s)', "array_to_string(list_reverse(string_split(s, '')), '')")
 macro('lf_ascii(s)', "CASE WHEN s = '' THEN 0 ELSE ascii(s) END")
-
-function binary(context: Context, index: number): Value {
-  const value = context.arg(index)
-  if (!['binary', 'string', 'void'].includes(value.type.kind))
-    return context.source.type(
-      `${context.call.name} takes a string, not ${textOf(value.type)}`,
-      value.at,
-    )
-  return cast(context.source, value, BINARY)
-}
