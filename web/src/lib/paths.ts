@@ -6,6 +6,12 @@ export type { BatchFilter, BatchView } from '#lib/run/view.ts'
 export const paths = {
   home: () => '/',
   batches: (filter: BatchFilter = {}) => `/batches${query(filter)}`,
+  sources: () => '/sources',
+  source: (id: string) => `/sources/${encodeURIComponent(id)}`,
+  editSource: (id: string) => `/sources/${encodeURIComponent(id)}/edit`,
+  /** The wizard; with a source that is there already it begins where tables are chosen. `from`: a source to copy. */
+  newSource: (at: { source?: string; step?: string; from?: string; kind?: string } = {}) =>
+    `/sources/new${query(at)}`,
   batch: (id: string, view: BatchView = {}) =>
     `/batches/${encodeURIComponent(id)}${query({ ...view, tab: view.tab === 'timeline' ? undefined : view.tab })}`,
 }
@@ -47,7 +53,7 @@ export const NAV: { title: string; entries: NavEntry[] }[] = [
   },
   {
     title: 'Build',
-    entries: [],
+    entries: [{ key: 's', label: 'Sources', href: paths.sources(), icon: 'sources' }],
   },
   {
     title: 'Operate',

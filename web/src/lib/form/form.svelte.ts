@@ -128,7 +128,8 @@ export class Form {
   }
 
   leave(path: string): void {
-    if (!this.#left.has(path)) this.#left = new Set([...this.#left, path])
+    if (this.#left.has(path)) return
+    afterPress(() => (this.#left = new Set([...this.#left, path])))
   }
 
   /** The schema's words for a field. */
@@ -231,6 +232,21 @@ export function createForm<Schema extends v.GenericSchema, Row>(
   options: Options<Schema, Row>,
 ): Form {
   return new Form(options as unknown as Options<v.GenericSchema, unknown>)
+}
+
+let pressed = false
+if (typeof window !== 'undefined') {
+  window.addEventListener('pointerdown', () => (pressed = true), true)
+  for (const end of ['pointerup', 'pointercancel'])
+    window.addEventListener(end, () => (pressed = false), true)
+}
+
+// A field is left by pressing a button: a fault that appeared now would move the button away before it is let go, and the click
+// would be lost.
+function afterPress(then: () => void): void {
+  if (!pressed) return then()
+  const later = () => setTimeout(then)
+  window.addEventListener('pointerup', later, { once: true })
 }
 
 async function focusFault(): Promise<void> {

@@ -1,5 +1,6 @@
 // What the palette finds by name. An area adds its objects here: one line each, with the address of a thing by its row.
 import { read, search as query } from '#lib/api/resource.ts'
+import { paths } from '#lib/paths.ts'
 
 export type Found = { kind: string; label: string; hint: string; href: string }
 
@@ -14,7 +15,9 @@ type Row = { id: string; name: string; description?: string }
 
 const EACH = 6
 
-export const KINDS: Kind[] = []
+export const KINDS: Kind[] = [
+  { kind: 'Source', collection: 'sources', href: (row) => paths.source(row.id) },
+]
 
 /** Things whose name or description has `text`, at most six of a kind. A kind that can't be read is left out. */
 export async function findObjects(text: string, signal: AbortSignal): Promise<Found[]> {
