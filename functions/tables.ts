@@ -32,6 +32,34 @@ const RowsQuery = v.object({
   version: v.optional(wholeNumber(0, 999_999_999)),
   limit: v.optional(wholeNumber(1, 1000)),
 })
+type Profile = {
+  column: string
+  rows: number
+  nulls: number
+  distinct: number | null
+  sampled: number
+  min: string | null
+  max: string | null
+  batch_id: string
+  created_at: Date
+}
+type Version = {
+  id: string
+  batch_id: string
+  seq: string
+  state: string
+  delta_version_before: number | null
+  delta_version_after: number | null
+  content_hash: string | null
+  rows_read: number
+  rows_written: number
+  rows_inserted: number
+  rows_updated: number
+  rows_deleted: number
+  rows_quarantined: number
+  input_versions: Record<string, number> | null
+  finished_at: Date
+}
 const EnvironmentQuery = v.object({ environment: word, ...PageQuery })
 const tags = ['tables']
 const QUERY_MS = 30_000
@@ -137,7 +165,7 @@ export const tables = new Hono<Env>()
       const sql = c.var.sql
       const { environment, after, limit = 50 } = c.req.valid('query')
       const cursor = decodeCursor(after, 1)
-      const rows = await sql<{ id: string }[]>`
+      const rows = await sql<Version[]>`
       select s.id, s.batch_id, b.seq, s.state, s.delta_version_before, s.delta_version_after, s.content_hash, s.rows_read,
         s.rows_written, s.rows_inserted, s.rows_updated, s.rows_deleted, s.rows_quarantined, s.input_versions, s.finished_at
       from logging.step_run s join logging.batch_run b on b.id = s.batch_id
@@ -151,7 +179,10 @@ export const tables = new Hono<Env>()
     `
       const items = rows.slice(0, limit)
       const last = rows.length > limit ? items.at(-1) : undefined
-      return c.json({ items: items.map(numbers), next: last ? encodeCursor([last.id]) : null })
+      return c.json({
+        items: items.map((row) => numbers(row) as unknown as Version),
+        next: last ? encodeCursor([last.id]) : null,
+      })
     },
   )
   .get(
@@ -166,7 +197,7 @@ export const tables = new Hono<Env>()
       const name = tableName(c)
       const sql = c.var.sql
       const hidden = await hiddenColumns(c, name)
-      const items = await sql<{ column: string; min: string | null; max: string | null }[]>`
+      const items = await sql<Profile[]>`
       select "column", rows::float8 as rows, nulls::float8 as nulls, "distinct"::float8 as "distinct", sampled::float8 as sampled,
         min, max, batch_id, created_at
       from logging.column_profile

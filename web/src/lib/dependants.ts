@@ -1,5 +1,6 @@
 // What a thing in the way of a deletion is called, and where it is looked at. An area adds its tables' addresses here.
 import type { Dependant } from '#lib/api/client.ts'
+import { tablePaths } from '#lib/table-paths.ts'
 
 const WORDS: Record<string, string> = {
   source_group: 'Group',
@@ -12,7 +13,13 @@ const WORDS: Record<string, string> = {
 }
 
 /** By the name of the store's table. */
-const HREFS: Record<string, (of: Dependant) => string> = {}
+const HREFS: Record<string, (of: Dependant) => string> = {
+  source_group: (of) => tablePaths.group(of.id),
+  raw_config: (of) => tablePaths.config('raw', of.id),
+  bronze_config: (of) => tablePaths.table(of.name),
+  silver_config: (of) => tablePaths.table(of.name),
+  gold_config: (of) => tablePaths.table(of.name),
+}
 
 export function dependantWord(of: Dependant): string {
   const words = of.table_name.replaceAll('_', ' ')

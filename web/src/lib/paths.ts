@@ -1,5 +1,6 @@
 // Every URL of the app, and the navigation drawn from it. Filters are query parameters: a pasted link shows the same view.
 import type { BatchFilter, BatchView } from '#lib/run/view.ts'
+import { tablePaths } from '#lib/table-paths.ts'
 
 export type { BatchFilter, BatchView } from '#lib/run/view.ts'
 
@@ -53,7 +54,11 @@ export const NAV: { title: string; entries: NavEntry[] }[] = [
   },
   {
     title: 'Build',
-    entries: [{ key: 's', label: 'Sources', href: paths.sources(), icon: 'sources' }],
+    entries: [
+      { key: 's', label: 'Sources', href: paths.sources(), icon: 'sources' },
+      { key: 'g', label: 'Groups', href: tablePaths.groups(), icon: 'groups' },
+      { key: 't', label: 'Tables', href: tablePaths.tables(), icon: 'tables' },
+    ],
   },
   {
     title: 'Operate',

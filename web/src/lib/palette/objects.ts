@@ -1,6 +1,7 @@
 // What the palette finds by name. An area adds its objects here: one line each, with the address of a thing by its row.
 import { read, search as query } from '#lib/api/resource.ts'
 import { paths } from '#lib/paths.ts'
+import { tablePaths } from '#lib/table-paths.ts'
 
 export type Found = { kind: string; label: string; hint: string; href: string }
 
@@ -11,12 +12,28 @@ type Kind = {
   href: (row: Row) => string
 }
 
-type Row = { id: string; name: string; description?: string }
+type Row = { id: string; name: string; description?: string; target?: string }
 
 const EACH = 6
 
 export const KINDS: Kind[] = [
   { kind: 'Source', collection: 'sources', href: (row) => paths.source(row.id) },
+  { kind: 'Group', collection: 'groups', href: (row) => tablePaths.group(row.id) },
+  {
+    kind: 'Bronze table',
+    collection: 'bronze-configs',
+    href: (row) => tablePaths.table(row.target ?? row.name),
+  },
+  {
+    kind: 'Silver table',
+    collection: 'silver-configs',
+    href: (row) => tablePaths.table(row.target ?? row.name),
+  },
+  {
+    kind: 'Gold table',
+    collection: 'gold-configs',
+    href: (row) => tablePaths.table(row.target ?? row.name),
+  },
 ]
 
 /** Things whose name or description has `text`, at most six of a kind. A kind that can't be read is left out. */
@@ -27,7 +44,7 @@ export async function findObjects(text: string, signal: AbortSignal): Promise<Fo
       const { items } = await read<{ items: Row[] }>(url, signal)
       return items.map((row) => ({
         kind,
-        label: row.name,
+        label: row.target ?? row.name,
         hint: row.description ?? '',
         href: href(row),
       }))
