@@ -19,7 +19,7 @@ it('shows all addresses at once', () => {
     batch: '/batches/..%2Fx',
     step: '/batches/1?step=raw%3Aa%26b',
     logs: '/batches/1?tab=logs&level=error',
-    nav: ['h /', 'g /groups', 't /tables', 'b /batches'],
+    nav: ['h /', 's /sources', 'g /groups', 't /tables', 'b /batches'],
   })
 })
 

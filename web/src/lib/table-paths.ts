@@ -64,9 +64,9 @@ export const tablePaths = {
     `/groups/${encodeURIComponent(id)}${query({ tab: tab === 'overview' ? undefined : tab })}`,
 }
 
-/** The page of a node of the graph; null for what has none. */
-export function nodePath(node: { id: string; zone: string; config_id: string }): string | null {
-  if (node.zone === 'source') return null
+/** The page of a node of the graph. */
+export function nodePath(node: { id: string; zone: string; config_id: string }): string {
+  if (node.zone === 'source') return `/sources/${encodeURIComponent(node.config_id)}`
   return node.zone === 'raw' ? tablePaths.config('raw', node.config_id) : tablePaths.table(node.id)
 }
 

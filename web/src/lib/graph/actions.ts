@@ -14,10 +14,9 @@ export function nodeActions(
   node: TableNode,
   paths: { batch: (id: string) => string },
 ): NodeAction[] {
-  const actions: NodeAction[] = []
-  const href = nodePath(node)
-  if (href)
-    actions.push({ id: 'open', label: node.zone === 'raw' ? 'Open config' : 'Open table', href })
+  const words = { source: 'Open source', raw: 'Open config' }
+  const label = words[node.zone as keyof typeof words] ?? 'Open table'
+  const actions: NodeAction[] = [{ id: 'open', label, href: nodePath(node) }]
   actions.push({ id: 'around', label: 'Show its neighbours', href: null })
   if (node.group_id === null) return actions
   actions.push({

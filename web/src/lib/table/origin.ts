@@ -6,6 +6,7 @@ import { RawConfigCreate } from '#core/raw-config.ts'
 import { SilverConfigCreate } from '#core/silver-config.ts'
 import type { ConfigZone } from '#lib/api/tables.ts'
 import { fieldsOf } from '#lib/form/schema.ts'
+import { asText } from './diff.ts'
 
 export const SCHEMAS: Record<ConfigZone, v.GenericSchema> = {
   raw: RawConfigCreate,
@@ -85,4 +86,25 @@ export function settingsOf(
       const is_default = JSON.stringify(own) === JSON.stringify(fallback)
       return { key, title, hint, value: own, origin: is_default ? 'default' : 'set', note: '' }
     })
+}
+
+/** A value to be read: names with commas, columns and expressions a line each, anything else as JSON. */
+export function settingText(value: unknown): string {
+  if (!Array.isArray(value)) return asText(value)
+  if (value.every((each) => typeof each === 'string')) return value.join(', ')
+  return value
+    .map((each: Record<string, unknown>) => {
+      if (typeof each.expression === 'string') return `${each.expression} as ${String(each.name)}`
+      if (typeof each.name === 'string' && typeof each.type === 'string')
+        return `${each.name} ${each.type}${each.nullable === false ? ' not null' : ''}`
+      if (typeof each.table === 'string' && typeof each.on === 'string') {
+        const alias = typeof each.alias === 'string' ? ` as ${each.alias}` : ''
+        return `${String(each.kind)} join ${each.table}${alias} on ${each.on}`
+      }
+      return Object.entries(each)
+        .filter(([, inner]) => inner !== null && inner !== false)
+        .map(([key, inner]) => `${key}: ${String(inner)}`)
+        .join(', ')
+    })
+    .join('\n')
 }

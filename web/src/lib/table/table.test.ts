@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import { asText, changedFields, diffLines } from './diff.ts'
+import { settingsOf, settingText } from './origin.ts'
 import { snippetsOf } from './snippets.ts'
 
 const code = (id: string, location: string | null) =>
@@ -48,4 +49,38 @@ describe('changes', () => {
   it('show text as it is and values as JSON', () => {
     expect([asText('a\nb'), asText(null), asText([1])]).toEqual(['a\nb', '', '[\n  1\n]'])
   })
+})
+
+describe('settings of a config', () => {
+  const group = { name: 'shop', retries: 2, timeout_s: null }
+  const of = (row: Record<string, unknown>) =>
+    Object.fromEntries(
+      settingsOf('silver', row, group).map((each) => [
+        each.key,
+        [each.origin, each.value, each.note],
+      ]),
+    )
+
+  it('say what is set, what is the default, what comes from the group and from the SQL', () => {
+    const found = of({ retries: null, timeout_s: 60, where: 'a > 1', dedupe: false, columns: [] })
+    expect(found.retries).toEqual(['inherited', 2, 'from group shop'])
+    expect(found.timeout_s).toEqual(['set', 60, 'instead of the group’s no limit'])
+    expect(found.where?.[0]).toBe('set')
+    expect(found.dedupe?.[0]).toBe('default')
+    expect(found.columns?.[0]).toBe('derived')
+    expect(found.target).toBeUndefined()
+  })
+
+  it.each([
+    [['a', 'b'], 'a, b'],
+    [[{ name: 'a', type: 'int', nullable: false }], 'a int not null'],
+    [[{ name: 'a', expression: 'x + 1' }], 'x + 1 as a'],
+    [[{ table: 's.t', alias: 't', kind: 'left', on: 'a = b' }], 'left join s.t as t on a = b'],
+    [
+      [{ column: 'email', policy: 'mask', pii: true, rename: null }],
+      'column: email, policy: mask, pii: true',
+    ],
+    [null, ''],
+    [{ a: 1 }, '{\n  "a": 1\n}'],
+  ])('%j reads %j', (value, text) => expect(settingText(value)).toBe(text))
 })
