@@ -196,7 +196,7 @@ async function restore(tx: Tx, body: ReadableStream<Uint8Array>): Promise<number
   const tables = new Map((await tablesOf(tx)).map((table) => [table.name, table]))
   // Of the store that is filled: its local environments go on being driven from here
   const [home] = await tx<{ home_id: string | null }[]>`
-    select home_id from config.environment where engine = 'local' and home_id is not null limit 1
+    select home_id from config.environment where engine in ('local', 'spark') and home_id is not null limit 1
   `
   for (const name of tables.keys()) await tx`alter table ${tx(name)} disable trigger user`
   await tx`truncate ${tx([...tables.keys()])}`
@@ -318,7 +318,7 @@ async function moveSequences(tx: Tx): Promise<void> {
 /** What was under way elsewhere is not taken up here: open batches are cancelled, and schedules count from now. */
 async function settle(tx: Tx, home_id: string | null): Promise<void> {
   if (home_id !== null)
-    await tx`update config.environment set home_id = ${home_id} where engine = 'local'`
+    await tx`update config.environment set home_id = ${home_id} where engine in ('local', 'spark')`
   await tx`delete from logging.schedule_state`
   const open = await tx<{ batch_id: string; key: string }[]>`
     select batch_id, key from logging.step_run where finished_at is null

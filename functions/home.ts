@@ -12,6 +12,7 @@ import { openLocalEngine } from '#engine/local/index.ts'
 import { resolveSecret } from '#engine/local/secrets.ts'
 import { openSourceDoor } from '#engine/local/source-door.ts'
 import { startOwner } from '#engine/owner.ts'
+import { openSparkEngine } from '#engine/spark/index.ts'
 import { actingAs } from '#sql/actor.ts'
 import type { Sql } from '#sql/db.ts'
 import { migrate } from '#sql/migrate.ts'
@@ -78,7 +79,7 @@ async function openTaken(home: Home, options: HomeOptions): Promise<OpenHome> {
     const readRoots = async () => {
       const read = () => sql<{ name: string; root: string; home_id: string | null }[]>`
         select name, root, home_id from config.environment
-        where engine = 'local' and (home_id = ${home.id} or home_id is null)
+        where engine in ('local', 'spark') and (home_id = ${home.id} or home_id is null)
       `
       let rows = await read()
       // One that was made while this owner runs is nobody's yet
@@ -94,11 +95,12 @@ async function openTaken(home: Home, options: HomeOptions): Promise<OpenHome> {
     // What a process that was killed has left
     await rm(join(home.dir, 'spool'), { recursive: true, force: true })
     const secret = (reference: string) => resolveSecret(home.dir, reference)
+    const rootOf = (name: string) => {
+      const root = roots.get(name) ?? fail('environment_unknown', { name })
+      return /[*?[]/.test(root) ? fail('root_refused', { root }) : root
+    }
     const engine = openLocalEngine({
-      root: (name) => {
-        const root = roots.get(name) ?? fail('environment_unknown', { name })
-        return /[*?[]/.test(root) ? fail('root_refused', { root }) : root
-      },
+      root: rootOf,
       memory_bytes: Number(env.LAKEFORGE_MEMORY_MB ?? 0) * 2 ** 20 || MEMORY_BYTES,
       home: home.dir,
     })
@@ -111,16 +113,24 @@ async function openTaken(home: Home, options: HomeOptions): Promise<OpenHome> {
       schedules: options.schedules ?? true,
     })
     closing.push(() => owner.stop())
+    // Its Spark starts with the first batch: until then it costs a look at the store
+    const spark = openSparkEngine({ root: rootOf, home: home.dir, env })
+    closing.push(() => spark.close())
+    const sparkOwner = startOwner(sql, spark, { home_id: home.id, secret, schedules: false })
+    closing.push(() => sparkOwner.stop())
 
     const deps: Deps = {
       sql,
-      engines: { local: engine },
+      engines: { local: engine, spark },
       version: await packageVersion(),
       dialect: () => import('#dialect/index.ts'),
       sources: openSourceDoor({ home: home.dir }),
       doctor: () => examine(home.dir),
       spool: openSpool(join(home.dir, 'spool')),
-      nudge: owner.nudge,
+      nudge: () => {
+        owner.nudge()
+        sparkOwner.nudge()
+      },
     }
     const auth = options.auth ?? { mode: 'local' }
     return { app: createApp(deps, auth), auth, sql, home, migrated, close }
@@ -201,13 +211,13 @@ async function firstEnvironment(sql: Sql, home: Home): Promise<void> {
   await takeEnvironments(sql, home)
 }
 
-/** Local environments that no home drives yet become this one's: of several homes, the first. */
+/** Local and Spark environments that no home drives yet become this one's: of several homes, the first. */
 async function takeEnvironments(sql: Sql, home: Home): Promise<void> {
   await actingAs(
     sql,
     { name: 'lakeforge' },
     (tx) => tx`
-      update config.environment set home_id = ${home.id} where engine = 'local' and home_id is null
+      update config.environment set home_id = ${home.id} where engine in ('local', 'spark') and home_id is null
     `,
   )
 }

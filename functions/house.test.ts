@@ -121,7 +121,9 @@ describe('who may import whom', () => {
       (each) =>
         !entries.includes(each.from) &&
         !inRoom(each.from, 'functions/cli') &&
-        !inRoom(each.from, 'functions/engine/local') &&
+        !['local', 'spark', 'parity'].some((room) =>
+          inRoom(each.from, `functions/engine/${room}`),
+        ) &&
         !each.typeOnly &&
         ((inRoom(each.to, 'functions/engine/local') && !each.dynamic) ||
           each.to === 'sql/pglite.ts'),

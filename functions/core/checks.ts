@@ -33,7 +33,7 @@ const not_null: Check = {
   columns: 'some',
   options: v.strictObject({}),
   whole_table: false,
-  engines: ['local'],
+  engines: ['local', 'spark'],
 }
 
 const unique: Check = {
@@ -44,7 +44,7 @@ const unique: Check = {
   columns: 'some',
   options: v.strictObject({}),
   whole_table: true,
-  engines: ['local'],
+  engines: ['local', 'spark'],
 }
 
 const accepted_values: Check = {
@@ -64,7 +64,7 @@ const accepted_values: Check = {
     ),
   }),
   whole_table: false,
-  engines: ['local'],
+  engines: ['local', 'spark'],
 }
 
 const range: Check = {
@@ -86,7 +86,7 @@ const range: Check = {
     ),
   ),
   whole_table: false,
-  engines: ['local'],
+  engines: ['local', 'spark'],
 }
 
 const regex: Check = {
@@ -106,7 +106,7 @@ const regex: Check = {
     ),
   }),
   whole_table: false,
-  engines: ['local'],
+  engines: ['local', 'spark'],
 }
 
 const referential: Check = {
@@ -123,7 +123,7 @@ const referential: Check = {
     ),
   }),
   whole_table: true,
-  engines: ['local'],
+  engines: ['local', 'spark'],
 }
 
 const expression: Check = {
@@ -135,7 +135,7 @@ const expression: Check = {
     expression: field(sqlText, 'Expression', "amount >= 0 or kind = 'refund'"),
   }),
   whole_table: false,
-  engines: ['local'],
+  engines: ['local', 'spark'],
 }
 
 /** By kind of check. */

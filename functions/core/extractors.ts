@@ -144,7 +144,7 @@ const files: Extractor = {
   },
   read_modes: ['files'],
   chunking: false,
-  engines: ['local'],
+  engines: ['local', 'spark'],
 }
 
 const postgres: Extractor = {
@@ -186,7 +186,7 @@ const postgres: Extractor = {
   },
   read_modes: ['full', 'incremental'],
   chunking: true,
-  engines: ['local'],
+  engines: ['local', 'spark'],
 }
 
 /** By kind of source. A map written by hand: one can read it. */

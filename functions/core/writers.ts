@@ -22,7 +22,7 @@ export const LOAD_TYPES: Record<LoadType, Writer> = {
     requires: [],
     deletes: false,
     reads: 'new',
-    engines: ['local'],
+    engines: ['local', 'spark'],
   },
   replace: {
     title: 'Replace',
@@ -30,7 +30,7 @@ export const LOAD_TYPES: Record<LoadType, Writer> = {
     requires: [],
     deletes: false,
     reads: 'all',
-    engines: ['local'],
+    engines: ['local', 'spark'],
   },
   merge: {
     title: 'Merge',
@@ -38,7 +38,7 @@ export const LOAD_TYPES: Record<LoadType, Writer> = {
     requires: ['keys'],
     deletes: true,
     reads: 'new',
-    engines: ['local'],
+    engines: ['local', 'spark'],
   },
   scd2: {
     title: 'History (SCD 2)',
@@ -46,7 +46,7 @@ export const LOAD_TYPES: Record<LoadType, Writer> = {
     requires: ['keys', 'sequence_by'],
     deletes: true,
     reads: 'new',
-    engines: ['local'],
+    engines: ['local', 'spark'],
   },
   cdc: {
     title: 'Change feed',

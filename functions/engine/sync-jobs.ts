@@ -49,7 +49,7 @@ export async function claimDue(
       t.schedule_version as known_version
     from config.source_group g
     join config.schedule s on s.id = g.schedule_id
-    join config.environment e on e.engine = 'local' and not e.schedules_paused
+    join config.environment e on e.engine in ('local', 'spark') and not e.schedules_paused
     left join logging.schedule_state t
       on t.group_id = g.id and t.environment_id = e.id and t.schedule_id = s.id
     where s.kind = 'cron' and s.fired_by = 'lakeforge' and not s.paused

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 from pyspark.sql import SparkSession
 
@@ -42,6 +43,8 @@ def open_session(jars: str | None = None, memory: str | None = None) -> SparkSes
             .config("spark.sql.shuffle.partitions", "2")
             .config("spark.databricks.delta.snapshotPartitions", "2")
             .config("spark.sql.adaptive.enabled", "false")
+            # Tables lie in their lakes; a folder that Spark wants all the same is nobody's.
+            .config("spark.sql.warehouse.dir", os.path.join(tempfile.gettempdir(), "lakeforge-spark"))
         )
     for key, value in _given():
         builder = builder.config(key, value)
