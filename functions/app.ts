@@ -32,6 +32,7 @@ import { replays } from './replays.ts'
 import { ruleSets } from './rule-sets.ts'
 import { schedules } from './schedules.ts'
 import { silverConfigs } from './silver-configs.ts'
+import { secrets } from './secrets.ts'
 import { sourceHealth } from './source-health.ts'
 import { sources } from './sources.ts'
 import { health, status } from './status.ts'
@@ -83,6 +84,7 @@ export function createApp(deps: Deps | ((bindings: unknown) => Deps), auth: Auth
     .route('/api/gold-configs', goldConfigs)
     .route('/api/dq-rules', dqRules)
     .route('/api/rule-sets', ruleSets)
+    .route('/api/secrets', secrets)
     .route('/api/tokens', tokens)
     .route('/api/batches', batches)
     .route('/api/batches', batchBulk)

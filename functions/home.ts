@@ -125,6 +125,7 @@ async function openTaken(home: Home, options: HomeOptions): Promise<OpenHome> {
       version: await packageVersion(),
       dialect: () => import('#dialect/index.ts'),
       sources: openSourceDoor({ home: home.dir }),
+      hasSecret: async (reference) => void (await secret(reference)),
       doctor: () => examine(home.dir),
       spool: openSpool(join(home.dir, 'spool')),
       nudge: () => {

@@ -31,6 +31,8 @@ export type Deps = {
   dialect: DialectDoor
   /** Looks into sources; null where no engine runs. */
   sources: SourceDoor | null
+  /** Whether a secret can be read here; throws with what to do where it can't. Never answers the value. Absent on Workers. */
+  hasSecret?: (reference: string) => Promise<void>
   /** What only this machine can say of itself; absent on Workers. */
   doctor?: () => Promise<Finding[]>
   /** Puts a stream aside on disk; absent where the store has connections to spare, or there is no disk. */

@@ -124,8 +124,12 @@ export function resource<
         ${query.tag ? sql`and ${query.tag} = any (tags)` : sql``}
         ${filters.map((name) => (query[name] === undefined ? sql`` : matching(sql, name, query[name])))}
       `
+        const include = (query.include ?? '').split(',')
+        const used = include.includes('used')
+          ? sql`, (select count(*)::integer from config.dependants(${table}, ${sql(table)}.id)) as used_by`
+          : sql``
         const rows = await sql<(Row & { sort_key: string })[]>`
-        select *, ${sql(column)}::text as sort_key
+        select *, ${sql(column)}::text as sort_key ${used}
         from config.${sql(table)}
         where true ${matches}
         ${
@@ -141,7 +145,6 @@ export function resource<
         const page = rows.slice(0, limit)
         const last = rows.length > limit ? page.at(-1) : undefined
         const items = page.map(shown)
-        const include = (query.include ?? '').split(',')
         const [total] = include.includes('total')
           ? await sql<
               { count: number }[]
