@@ -14,6 +14,7 @@ import { backup } from './backup.ts'
 import { batchBulk } from './batch-bulk.ts'
 import { batchCompare } from './batch-compare.ts'
 import { batchLines } from './batch-lines.ts'
+import { batchEvents } from './batch-events.ts'
 import { batches } from './batches.ts'
 import { bronzeConfigs } from './bronze-configs.ts'
 import { changes } from './changes.ts'
@@ -90,6 +91,7 @@ export function createApp(deps: Deps | ((bindings: unknown) => Deps), auth: Auth
     .route('/api/batches', batchBulk)
     .route('/api/batches', batchCompare)
     .route('/api/batches', batchLines)
+    .route('/api/batches', batchEvents)
     .route('/api/batches', replays)
     .route('/api/logs', logs)
     .route('/api/changes', changes)

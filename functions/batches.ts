@@ -1,7 +1,6 @@
 // Batches: what ran and what runs, live; and what a person can do with one.
 import { Hono } from 'hono'
 import { describeRoute } from 'hono-openapi'
-import { streamSSE } from 'hono/streaming'
 import * as v from 'valibot'
 import { BATCH_CAN } from '#core/batch.ts'
 import type { Batch, Step } from '#core/batch.ts'
@@ -12,17 +11,11 @@ import { cancelBatch, retryBatch, retryPreview } from '#engine/run.ts'
 import type { Db } from '#sql/db.ts'
 import { batchFacets, BATCH_FILTER, matchingBatches } from './batch-filter.ts'
 import { decodeCursor, encodeCursor, need, PageQuery, validate } from './request.ts'
-import type { Ctx, Env } from './request.ts'
+import type { Env } from './request.ts'
 
 const ListQuery = v.object({ ...PageQuery, ...BATCH_FILTER })
 const DryRun = v.object({ dry_run: v.optional(v.picklist(['true', 'false'])) })
 const tags = ['batches']
-
-/** How often an open stream looks for something new, and how long it stays open at most. */
-const STREAM_POLL_MS = 300
-const STREAM_MAX_MS = 30 * 60_000
-/** Proxies end a stream that says nothing (Cloudflare after 100 s), and on Workers only a write tells that the reader has gone. */
-const STREAM_QUIET_MS = 15_000
 
 export const batches = new Hono<Env>()
   .get(
@@ -152,91 +145,6 @@ export const batches = new Hono<Env>()
       return c.json({ batch_id: batch.id, steps }, 202)
     },
   )
-  .get(
-    '/:id/events',
-    describeRoute({
-      tags,
-      summary: 'What happens in a batch, as server-sent events; goes on after Last-Event-ID',
-    }),
-    async (c) => {
-      need(c, 'viewer')
-      const { id } = await find(c.var.sql, c.req.param('id'))
-      const last = Number(c.req.header('last-event-id') ?? c.req.query('after') ?? 0)
-      return streamSSE(c, (stream) =>
-        follow(c, stream, id, Number.isSafeInteger(last) && last > 0 ? last : 0),
-      )
-    },
-  )
-
-type Stream = Parameters<Parameters<typeof streamSSE>[1]>[0]
-
-/** Sends events in their order, changed steps and the batch's state, until the batch has ended and all is sent. */
-async function follow(c: Ctx, stream: Stream, id: string, after: number): Promise<void> {
-  const sql = c.var.sql
-  const until = Date.now() + STREAM_MAX_MS
-  const sent = new Map<string, string>()
-  let number = after
-  let batchSent = ''
-  let spoke_at = Date.now()
-  while (!stream.aborted && Date.now() < until) {
-    // The state is read before the events: what was said before the end is sent before the end
-    const [batch] = await sql<BatchRow[]>`
-      select b.*, s.* from logging.batch_run b left join lateral (${sumOfSteps(sql)}) s on true where b.id = ${id}
-    `
-    if (!batch) return
-    const events = await sql<
-      {
-        number: string
-        step: string | null
-        level: string
-        text: string
-        at: Date
-        progress: unknown
-      }[]
-    >`
-      select number, step, level, text, at, progress from logging.event
-      where batch_id = ${id} and number > ${number} order by number limit 1000
-    `
-    const send = (message: Parameters<Stream['writeSSE']>[0]) => {
-      spoke_at = Date.now()
-      return stream.writeSSE(message)
-    }
-    for (const event of events) {
-      number = Number(event.number)
-      await send({
-        id: event.number,
-        event: 'log',
-        data: JSON.stringify({ ...event, number: undefined, seq: number }),
-      })
-    }
-    // A change of a step says something in the same transaction: without news, thousands of steps need not be read again
-    const data = JSON.stringify(shownBatch(batch))
-    const steps =
-      events.length > 0 || data !== batchSent
-        ? await sql<Step[]>`select * from logging.step_run where batch_id = ${id} order by id`
-        : []
-    for (const step of steps) {
-      const data = JSON.stringify(shownStep(step))
-      if (sent.get(step.id) === data) continue
-      sent.set(step.id, data)
-      await send({ event: 'step', data })
-    }
-    if (data !== batchSent) {
-      batchSent = data
-      await send({ event: 'batch', data })
-    }
-    if (batch.finished_at !== null && events.length === 0) {
-      await send({ event: 'end', data: JSON.stringify({ state: batch.state }) })
-      return
-    }
-    if (Date.now() - spoke_at >= STREAM_QUIET_MS) {
-      spoke_at = Date.now()
-      // A comment: every reader of events skips it
-      await stream.write(':\n\n')
-    }
-    await stream.sleep(STREAM_POLL_MS)
-  }
-}
 
 export type RuleRun = {
   id: string
@@ -341,9 +249,15 @@ export function numbers(row: Record<string, unknown>): Record<string, unknown> {
   )
 }
 
-async function find(sql: Db, id: string) {
+/** The row of a batch with the sums of its steps; undefined if there is none. */
+export async function readBatch(sql: Db, id: string): Promise<BatchRow | undefined> {
   const [row] = await sql<BatchRow[]>`
     select b.*, s.* from logging.batch_run b left join lateral (${sumOfSteps(sql)}) s on true where b.id = ${id}
   `
+  return row
+}
+
+async function find(sql: Db, id: string) {
+  const row = await readBatch(sql, id)
   return row ? shownBatch(row) : fail('not_found', { kind: 'batch', name: id })
 }
