@@ -53,6 +53,24 @@ describe('files', () => {
     ])
   })
 
+  it('of 2,000 columns go through within the memory of a batch', async () => {
+    const wide = await openLake({ memory_bytes: 2 ** 30 })
+    try {
+      const names = Array.from({ length: 2000 }, (_, i) => `c${i}`)
+      const cols = names.map((name) => ({ name, type: 'bigint', nullable: true }))
+      await deliver('wide.csv', `${names.join()}\n${names.map((_, i) => i).join()}\n`)
+      const steps = fileSteps(folder, '*.csv', 'b.wide', cols)
+      const done = await wide.run(steps, 1)
+      expect(done.steps[steps[1].key]).toMatchObject({
+        state: 'succeeded',
+        counts: { rows_read: 1, rows_written: 1 },
+      })
+      expect(await wide.rows('select c0, c1999 from b.wide', 'b.wide')).toEqual([['0', '1999']])
+    } finally {
+      await wide.close()
+    }
+  }, 120_000)
+
   it('that a failed batch has read go into the next one', async () => {
     const steps = fileSteps(folder, '*.csv', 'b.later', orders, {
       bronze: { rules: [rule('cheap', 'range', ['amount'], 'fail', { max: 10 })] },

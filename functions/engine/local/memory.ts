@@ -1,8 +1,8 @@
 // One memory setting for all DuckDB children: who starts takes a share, who comes while little is left waits.
 
 export type MemoryPool = {
-  /** Takes three quarters of what is free; waits while that is below the least that is worth starting with. */
-  take(): Promise<Share>
+  /** Takes three quarters of what is free, or all of it; waits while that is below the least that is worth starting with. */
+  take(all?: boolean): Promise<Share>
 }
 export type Share = { bytes: number; release(): void }
 
@@ -14,10 +14,10 @@ export function createMemoryPool(total_bytes: number): MemoryPool {
   let taken = 0
   const waiting: (() => void)[] = []
   return {
-    async take() {
+    async take(all = false) {
       while (taken > 0 && free * SHARE < LEAST_BYTES)
         await new Promise<void>((resolve) => waiting.push(resolve))
-      const bytes = Math.floor(free * SHARE)
+      const bytes = all ? free : Math.floor(free * SHARE)
       free -= bytes
       taken++
       let released = false

@@ -7,6 +7,9 @@ import { type Child, startChild } from './process.ts'
 import { emptyOutcome, type FromChild, type Outcome } from './protocol.ts'
 import { createSchedule, type Decided } from './schedule.ts'
 
+/** Columns from which on a batch runs in one thread with all memory there is: DuckDB holds 2 048 values of each, several times a thread. */
+const WIDE = 1000
+
 export type RunSettings = {
   root: string
   home: string | null
@@ -38,6 +41,7 @@ export function startRun(run: Run, settings: RunSettings): LocalRun {
     run.only,
     settings.retry_base_ms,
   )
+  const wide = run.plan.steps.some((step) => step.columns.length > WIDE)
   const attempts = new Map<string, number>()
   /** Steps that were asked to stop, and how they end if they must be killed. */
   const stopping = new Map<string, Outcome>()
@@ -116,7 +120,8 @@ export function startRun(run: Run, settings: RunSettings): LocalRun {
   }
 
   const spawn = (bytes: number): Child => {
-    const { root, home, threads } = settings
+    const { root, home } = settings
+    const threads = wide ? 1 : settings.threads
     const made = (settings.start ?? startChild)(
       (message) => void (child === made && heard(message)),
       (reason) => {
@@ -163,7 +168,7 @@ export function startRun(run: Run, settings: RunSettings): LocalRun {
     report({ kind: 'done', state: cancelled && result !== 'failed' ? 'cancelled' : result })
   }
 
-  void settings.memory.take().then((taken) => {
+  void settings.memory.take(wide).then((taken) => {
     share = taken
     advance()
   })

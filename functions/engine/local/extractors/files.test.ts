@@ -137,7 +137,7 @@ describe('taking files', () => {
   })
 
   it('leaves a file that keeps growing for the next batch, and says so', async () => {
-    const path = bench.put('grows.csv', 'x'.repeat(3_000_000))
+    const path = bench.put('grows.csv', 'x'.repeat(60_000_000))
     const grower = spawn(process.execPath, [
       '-e',
       `const fs = require('fs'); setInterval(() => fs.appendFileSync(process.argv[1], 'x'.repeat(1000)), 1); console.log('on')`,

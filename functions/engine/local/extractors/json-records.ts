@@ -1,14 +1,11 @@
 // Takes the rows out of big JSON documents: the elements of the array at a path, one a line, without holding the document.
 // DuckDB needs several times a document's size in memory, for each thread; this needs one row.
-import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
-import type { Readable } from 'node:stream'
-import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { fail } from '#core/errors.ts'
+import { unpacked } from './recode.ts'
 
 /** One row may take this much. */
 const ROW_BYTES = 64 * 1024 * 1024
-const CHUNK_BYTES = 1024 * 1024
 
 /**
  * Writes each element of the array at `path` (`data.items`) of each document in `from` as a line of `to`. A path that isn't
@@ -25,7 +22,7 @@ export async function splitRecords(
   const out = await open(to, 'w')
   try {
     const splitter = recordSplitter(path.split('.'), name)
-    for await (const chunk of input(from, compression)) {
+    for await (const chunk of unpacked(from, compression)) {
       const lines = splitter.take(chunk as Buffer)
       if (lines.length > 0) await out.appendFile(lines)
     }
@@ -33,14 +30,6 @@ export async function splitRecords(
   } finally {
     await out.close()
   }
-}
-
-function input(path: string, compression: 'plain' | 'gzip' | 'zstd'): Readable {
-  const stream = createReadStream(path, { highWaterMark: CHUNK_BYTES })
-  if (compression === 'plain') return stream
-  const unpack = compression === 'gzip' ? createGunzip() : createZstdDecompress()
-  stream.on('error', (error) => unpack.destroy(error))
-  return stream.pipe(unpack)
 }
 
 /**

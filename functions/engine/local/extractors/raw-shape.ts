@@ -13,6 +13,7 @@ import { sparkType } from './duckdb-types.ts'
 import { splitRecords } from './json-records.ts'
 import { rawError } from './raw-error.ts'
 import type { Manifest } from './manifest.ts'
+import { isCleanUtf8, markInvalid, toUtf8 } from './recode.ts'
 import { commonType, textKindsSql, textType } from './text-types.ts'
 
 export type RawFormat = 'csv' | 'tsv' | 'json' | 'ndjson' | 'parquet'
@@ -21,6 +22,7 @@ export type JsonOptions = {
   compression: 'auto' | 'plain' | 'gzip' | 'zstd'
   shape: 'auto' | 'array' | 'lines'
   record_path?: string
+  encoding?: 'utf-8' | 'utf-16' | 'latin-1'
   bad_rows: 'fail' | 'rescue'
 }
 
@@ -31,6 +33,8 @@ export type ShapeGroup = {
   files: ShapeFile[]
   compression: 'plain' | 'gzip' | 'zstd'
   columns: { source_name: string; type: string | null }[]
+  /** CSV: bytes that aren't UTF-8 are written as BYTE_MARK and two hex digits. */
+  marked?: boolean
   /** JSON: there are records that aren't objects, so `columns` doesn't tell all. */
   mixed?: boolean
 }
@@ -51,8 +55,12 @@ export type RawSource = {
   raw: { name: string; format: string | null; options: Record<string, unknown> }
 }
 
-/** Of the first rows that an inference of text types looks at. */
+/** Of the first rows that an inference of text types looks at, and how many values at most, but never fewer rows than that. */
 const SAMPLE_ROWS = 20_000
+const SAMPLE_VALUES = 5_000_000
+const LEAST_SAMPLE_ROWS = 500
+/** Columns that are looked at together: thousands of such expressions at once take more memory than a batch has. */
+const SAMPLE_COLUMNS = 250
 
 /**
  * Looks at the files of manifests, in their order.
@@ -84,7 +92,7 @@ export async function closeShape(shape: RawShape): Promise<void> {
   for (const path of shape.temporary) await rm(path, { recursive: true, force: true })
 }
 
-/** The same for files wherever the connection may read. `temp`: a folder for rows taken out of documents. */
+/** The same for files wherever the connection may read. `temp`: a folder for what is read in place of raw files; '': none. */
 export async function inspectFiles(
   connection: DuckDBConnection,
   files: readonly ShapeFile[],
@@ -92,26 +100,61 @@ export async function inspectFiles(
   options: Record<string, unknown>,
   temp: string,
 ): Promise<RawShape> {
+  let made = false
+  const folder = async () => {
+    if (!made) await mkdir(temp, { recursive: true })
+    made = true
+    return temp
+  }
   try {
-    const { record_path } = options as JsonOptions
-    if (format === 'json' && record_path) {
-      try {
-        const split = await splitDocuments(files, options as JsonOptions, record_path, temp)
-        const lines = { ...options, compression: 'plain', shape: 'lines' } as JsonOptions
-        const shape = await jsonShapeOf(connection, split, format, lines)
-        return { ...shape, temporary: [temp] }
-      } catch (error) {
-        await rm(temp, { recursive: true, force: true })
-        throw error
-      }
-    }
-    if (format === 'parquet') return await parquetShape(connection, files)
-    if (format === 'csv' || format === 'tsv')
-      return await csvShape(files, format, options as CsvOptions)
-    return await jsonShapeOf(connection, files, format, options as JsonOptions)
+    const shape = await shapeOf(connection, files, format, options, temp === '' ? null : folder)
+    return { ...shape, temporary: made ? [temp] : [] }
   } catch (error) {
+    if (made) await rm(temp, { recursive: true, force: true })
     throw rawError(error, files)
   }
+}
+
+/** `folder` makes the place for files to be read in place of raw ones; null: there is none, and files are read as they are. */
+async function shapeOf(
+  connection: DuckDBConnection,
+  files: readonly ShapeFile[],
+  format: RawFormat,
+  options: Record<string, unknown>,
+  folder: (() => Promise<string>) | null,
+): Promise<RawShape> {
+  if (format === 'parquet') return await parquetShape(connection, files)
+  if (format === 'csv' || format === 'tsv')
+    return await csvShape(files, format, options as CsvOptions, folder)
+  let read = files
+  let told = options as JsonOptions
+  const { encoding, record_path } = told
+  // DuckDB's reader of JSON knows UTF-8 alone.
+  if (folder !== null && encoding !== undefined && encoding !== 'utf-8') {
+    read = await recoded(files, told, encoding, await folder())
+    told = { ...told, compression: 'plain' }
+  }
+  if (folder !== null && format === 'json' && record_path) {
+    read = await splitDocuments(read, told, record_path, await folder())
+    told = { ...told, compression: 'plain', shape: 'lines' }
+  }
+  return await jsonShapeOf(connection, read, format, told)
+}
+
+async function recoded(
+  files: readonly ShapeFile[],
+  options: JsonOptions,
+  encoding: 'utf-16' | 'latin-1',
+  temp: string,
+): Promise<ShapeFile[]> {
+  const made: ShapeFile[] = []
+  for (const [index, { absolute, source_path }] of files.entries()) {
+    const text = join(temp, `${index}.json`)
+    const compression = compressionOf(absolute, options.compression)
+    await toUtf8(absolute, text, compression, encoding, source_path)
+    made.push({ absolute: text, source_path })
+  }
+  return made
 }
 
 async function splitDocuments(
@@ -120,7 +163,6 @@ async function splitDocuments(
   record_path: string,
   temp: string,
 ): Promise<ShapeFile[]> {
-  await mkdir(temp, { recursive: true })
   const split: ShapeFile[] = []
   for (const [index, { absolute, source_path }] of files.entries()) {
     const lines = join(temp, `${index}.ndjson`)
@@ -135,20 +177,31 @@ async function csvShape(
   files: readonly ShapeFile[],
   format: 'csv' | 'tsv',
   options: CsvOptions,
+  folder: (() => Promise<string>) | null,
 ): Promise<RawShape> {
   const groups = new Map<string, ShapeGroup>()
-  for (const file of files) {
+  const mends = options.bad_rows === 'rescue' && options.encoding === 'utf-8'
+  for (const [index, file] of files.entries()) {
     const record = await firstRecord(file.absolute, options)
     if (record === null) continue
-    const compression = compressionOf(file.absolute, options.compression)
+    let compression = compressionOf(file.absolute, options.compression)
+    let { absolute } = file
+    const marked = folder !== null && mends && !(await isCleanUtf8(absolute, compression))
+    if (folder !== null && marked) {
+      absolute = join(await folder(), `${index}.csv`)
+      await markInvalid(file.absolute, absolute, compression)
+      compression = 'plain'
+    }
+    const read = { ...file, absolute }
     const names = sourceNames(record, options.header)
-    const key = JSON.stringify([compression, names])
+    const key = JSON.stringify([compression, marked, names])
     const group = groups.get(key)
-    if (group) group.files.push(file)
+    if (group) group.files.push(read)
     else
       groups.set(key, {
-        files: [file],
+        files: [read],
         compression,
+        marked,
         columns: names.map((source_name) => ({ source_name, type: null })),
       })
   }
@@ -343,18 +396,24 @@ export async function sampledTypes(
   names: readonly string[],
   sampleSql: (columns: readonly string[], rows: number) => string,
 ): Promise<Map<string, string>> {
-  if (names.length === 0) return new Map()
-  const list = names.map((_, index) => textKindsSql(quoteDuckdb(`c${index}`)))
-  const answer = await connection.runAndReadAll(
-    `SELECT ${list.join(', ')} FROM (${sampleSql(names, SAMPLE_ROWS)})`,
+  const found = new Map<string, string>()
+  const rows = Math.max(
+    LEAST_SAMPLE_ROWS,
+    Math.min(SAMPLE_ROWS, Math.floor(SAMPLE_VALUES / Math.max(1, names.length))),
   )
-  const row = answer.getRows()[0] ?? []
-  return new Map(
-    names.map((name, index) => {
+  for (let from = 0; from < names.length; from += SAMPLE_COLUMNS) {
+    const some = names.slice(from, from + SAMPLE_COLUMNS)
+    const list = some.map((_, index) => textKindsSql(quoteDuckdb(`c${index}`)))
+    const answer = await connection.runAndReadAll(
+      `SELECT ${list.join(', ')} FROM (${sampleSql(some, rows)})`,
+    )
+    const row = answer.getRows()[0] ?? []
+    some.forEach((name, index) => {
       const kinds = row[index] as number | null
-      return [name, kinds ? textType(kinds) : 'null']
-    }),
-  )
+      found.set(name, kinds ? textType(kinds) : 'null')
+    })
+  }
+  return found
 }
 
 function joined(a: string, b: string): string {

@@ -200,6 +200,37 @@ describe('CSV', () => {
     })
   })
 
+  it.each(['plain', 'gzip'])(
+    'keeps rows with bytes that are not UTF-8, and rescues those bytes (%s)',
+    async (packed) => {
+      const long = 'é'.repeat(700_000)
+      const bytes = Buffer.concat([
+        Buffer.from(`a,b\n1,${long}\n2,Zo`),
+        Buffer.from([0xeb, 0x21, 0xe2, 0x82]),
+        Buffer.from('\n'),
+        Buffer.from('x'),
+        Buffer.from([0xff]),
+        Buffer.from(',\u{10FFFE}\n4,,'),
+        Buffer.from([0xfe]),
+      ])
+      const name = packed === 'gzip' ? 'a.csv.gz' : 'a.csv'
+      bench.put(name, packed === 'gzip' ? gzipSync(bytes) : bytes)
+      const rows = await rowsOf(fileObject(name, 'csv', ['a int', 'b string'], rescue))
+      expect(rows.map(({ a, b }) => [a, b])).toEqual([
+        [1, long],
+        [2, 'Zo\uFFFD!\uFFFD\uFFFD'],
+        [null, '\uFFFD\uFFFD\uFFFD\uFFFD'],
+        [4, null],
+      ])
+      expect(rescued(rows)).toEqual([
+        null,
+        { b: 'Zo\\xEB!\\xE2\\x82' },
+        { a: 'x\\xFF', b: '\\xF4\\x8F\\xBF\\xBE' },
+        { _c2: '\\xFE' },
+      ])
+    },
+  )
+
   it.each([
     ['latin-1', Buffer.from('näme,b\n1,Zoë\n', 'latin1')],
     ['utf-16', Buffer.from('\ufeffnäme,b\n1,Zoë\n', 'utf16le')],
@@ -306,6 +337,23 @@ describe('JSON', () => {
     const rows = await rowsOf(raw)
     expect(rows.map(({ v }) => v)).toEqual([{ a: 1 }, { a: 3 }])
     expect(rescued(rows)).toEqual([{ v: { a: 1, b: 2 } }, null])
+  })
+
+  it.each([
+    ['json', 'latin-1', Buffer.from('[{"näme":"Zoë"}]', 'latin1')],
+    ['ndjson', 'utf-16', Buffer.from('\ufeff{"näme":"Zoë"}\n', 'utf16le')],
+    ['ndjson', 'utf-16', Buffer.from('\ufeff{"näme":"Zoë"}\n', 'utf16le').swap16()],
+  ])('reads %s in %s', async (format, encoding, bytes) => {
+    bench.put(`a.${format}`, bytes)
+    const raw = fileObject(`a.${format}`, format, ['näme > name string'], { encoding })
+    expect(await rowsOf(raw)).toMatchObject([{ name: 'Zoë', _rescued_data: null }])
+  })
+
+  it('says that JSON is not in the encoding that was told', async () => {
+    bench.put('a.json', Buffer.from([0x7b, 0x00, 0x00, 0xd8, 0x7d, 0x00]))
+    await expect(
+      rowsOf(fileObject('a.json', 'json', ['a int'], { encoding: 'utf-16' })),
+    ).rejects.toMatchObject({ code: 'encoding_invalid' })
   })
 
   it('keeps records that are no objects', async () => {

@@ -6,6 +6,7 @@ import { literalDuckdb, quoteDuckdb } from '#core/names.ts'
 import type { PlanColumn } from '#core/plan.ts'
 import { duckdbType, parseType, type SparkType } from '#core/types.ts'
 import { sourceNames, type CsvOptions } from './csv-head.ts'
+import { BYTE_MARK } from './recode.ts'
 import { jsonReadOptions, type JsonOptions, type RawShape, type ShapeGroup } from './raw-shape.ts'
 import { castTextSql, jsonShape, lossSql } from './text-types.ts'
 
@@ -36,9 +37,14 @@ export function rowsReadSql(rows: string): string {
 
 /**
  * A select of the pinned columns in their order, then `_source_file`, `_row_id` and `_rescued_data`. With `bad_rows: 'fail'`
- * a value that doesn't fit raises an error that `rawError` translates. No files: a select without rows.
+ * a value that doesn't fit raises an error that `rawError` translates. No files: a select without rows. `others: false` leaves
+ * the columns of text files that aren't pinned out of what is rescued: naming thousands of them takes a planner seconds.
  */
-export function rawScanSql(shape: RawShape, pinned: readonly PlanColumn[]): string {
+export function rawScanSql(
+  shape: RawShape,
+  pinned: readonly PlanColumn[],
+  { others = true }: { others?: boolean } = {},
+): string {
   const columns = pinned.map((column) => ({ ...column, parsed: parseType(column.type) }))
   let units = 0
   const scans = shape.groups.map((group) => {
@@ -46,7 +52,7 @@ export function rawScanSql(shape: RawShape, pinned: readonly PlanColumn[]): stri
     units += shape.format === 'parquet' ? group.files.length : 1
     if (shape.format === 'parquet') return parquetScan(group, columns, first)
     if (shape.format === 'csv' || shape.format === 'tsv')
-      return csvScan(group, columns, shape.options as CsvOptions, first)
+      return csvScan(group, columns, shape.options as CsvOptions, first, others)
     return jsonScan({ ...shape, groups: [group] }, columns, first)
   })
   if (scans.length === 0) {
@@ -74,7 +80,7 @@ export function sampleScanSql(
         }))
         const tolerant = { ...one, options: { ...one.options, bad_rows: 'rescue' } } as RawShape
         const names = pinned.map(({ name }) => name).join(', ')
-        return `(SELECT ${names} FROM (${rawScanSql(tolerant, pinned)}) LIMIT ${rows})`
+        return `(SELECT ${names} FROM (${rawScanSql(tolerant, pinned, { others: false })}) LIMIT ${rows})`
       })
       .join(' UNION ALL ')
 }
@@ -102,6 +108,7 @@ function csvScan(
   columns: readonly Typed[],
   options: CsvOptions,
   first: string,
+  others: boolean,
 ): string {
   const tolerant = options.bad_rows === 'rescue'
   const at = new Map(group.columns.map(({ source_name }, index) => [source_name, index]))
@@ -110,21 +117,26 @@ function csvScan(
     if (position === undefined) return { column, source: null }
     const raw = `r${index}`
     const wide = columns.length > WIDE
-    const value = castTextSql(column.parsed, raw)
+    const isText = column.parsed.kind === 'string' || column.parsed.kind === 'binary'
+    // A text with bytes that its encoding doesn't have is kept with U+FFFD in their place.
+    const value = castTextSql(column.parsed, group.marked && isText ? replaced(raw) : raw)
     const loss = lossSql(column.parsed, raw, wide ? value : `v${index}`, wide)
     return {
       column,
       source: {
         raw: `c${position}`,
         value,
-        loss,
-        rescue: `to_json(${raw})`,
+        loss: group.marked && isText ? `coalesce(contains(${raw}, ${MARK}), false)` : loss,
+        rescue: `to_json(${group.marked ? shown(raw) : raw})`,
       },
     }
   })
   const wanted = new Set(columns.map((column) => column.source_name ?? column.name))
   const extras = group.columns
-    .map(({ source_name }, index) => ({ source_name, sql: `c${index}` }))
+    .map(({ source_name }, index) => ({
+      source_name,
+      sql: group.marked ? shown(`c${index}`) : `c${index}`,
+    }))
     .filter(({ source_name }) => !wanted.has(source_name))
   const ragged = tolerant
     ? Array.from({ length: RAGGED }, (_, index) => ({
@@ -155,8 +167,23 @@ function csvScan(
   const scan = `read_csv(${fileList(group)}, ${settings.join(', ')}${named(group)})`
   const ids = `${first}::BIGINT + row_number() OVER () AS rn`
   // The first extra value tells whether there are any at all.
-  const overflow = ragged.length > 0 ? [...extras, ...ragged] : extras
+  const spare = ragged.map(({ source_name, sql }) => ({
+    source_name,
+    sql: group.marked ? shown(sql) : sql,
+  }))
+  const overflow = others ? [...extras, ...spare] : []
   return assemble(group, readings, overflow, scan, ids, !tolerant)
+}
+
+const MARK = literalDuckdb(BYTE_MARK)
+
+function replaced(text: string): string {
+  return `regexp_replace(${text}, ${literalDuckdb(`${BYTE_MARK}[0-9A-F]{2}`)}, '\uFFFD', 'g')`
+}
+
+/** The bytes as `\xE9`. */
+function shown(text: string): string {
+  return `replace(${text}, ${MARK}, '\\x')`
 }
 
 function parquetScan(group: ShapeGroup, columns: readonly Typed[], first: string): string {
