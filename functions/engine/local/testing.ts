@@ -46,7 +46,10 @@ export type Lake = {
 export async function openLake(
   options: Partial<Parameters<typeof openLocalEngine>[0]> = {},
 ): Promise<Lake> {
-  const root = await mkdtemp(join(tmpdir(), 'lakeforge-engine-'))
+  const root =
+    typeof options.root === 'string'
+      ? options.root
+      : await mkdtemp(join(tmpdir(), 'lakeforge-engine-'))
   const engine = openLocalEngine({
     root,
     memory_bytes: 512 * 2 ** 20,
