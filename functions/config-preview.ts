@@ -16,6 +16,8 @@ import type { ColumnsOf } from './sql-check.ts'
 import { environmentName, hiddenColumns } from './tables.ts'
 
 const QUERY_MS = 30_000
+/** What a draft doesn't speak of, as a config without it has it. */
+const PLAIN = { column_policies: [], cluster_by: [], row_filter: null }
 
 const asked = {
   environment: v.optional(v.pipe(v.string(), v.maxLength(100))),
@@ -70,7 +72,7 @@ export async function previewSilver(
     keys: [],
     sequence_by: null,
     delete_when: null,
-    column_policies: [],
+    ...PLAIN,
     ...draft,
   } as unknown as SilverConfig
   const { columnsOf, hidden } = masking(c)
@@ -91,7 +93,7 @@ export async function previewGold(
   c: Ctx,
   draft: v.InferOutput<typeof GoldPreview>,
 ): Promise<ConfigPreview> {
-  const config = { column_policies: [], ...draft } as unknown as GoldConfig
+  const config = { ...PLAIN, ...draft } as unknown as GoldConfig
   const { columnsOf, hidden } = masking(c)
   const checked = await goldOf(columnsOf, c.var.deps.dialect, config)
   const known = await columnsOf(tablesNamed(config.query))
