@@ -101,6 +101,12 @@ export const ERRORS = {
     message: 'There is no column "{column}" in {where}.',
     hint: 'Pick one of: {columns}.',
   },
+  compute_profile_cycle: {
+    status: 422,
+    retry: false,
+    message: 'The compute profile "{name}" is its own ancestor.',
+    hint: 'Give one of the profiles another parent.',
+  },
   constraint_violated: {
     status: 422,
     retry: false,
@@ -740,6 +746,60 @@ export const ERRORS = {
     message: 'The metadata store does not answer.',
     hint: 'Check that the database runs and DATABASE_URL is right; then try again.',
   },
+  sync_action_unknown: {
+    status: 422,
+    retry: false,
+    message: 'The plan has no action called {name}.',
+    hint: 'Use the names that the plan shows: job:sales, pipeline:sales, file:plans/sales.json.',
+  },
+  sync_ambiguous: {
+    status: 409,
+    retry: false,
+    message: 'There are {count} things called {name} that carry our mark.',
+    hint: 'Delete all but one of them in the workspace, then plan again.',
+  },
+  sync_base_moved: {
+    status: 409,
+    retry: false,
+    message: 'The plan was made before {what}.',
+    hint: 'Plan again and look at what it would do now.',
+  },
+  sync_drift_foreign: {
+    status: 422,
+    retry: false,
+    message: 'The metadata has no word for {path}.',
+    hint: 'Overwrite the change, or let it be with ignore.',
+  },
+  sync_item_moved: {
+    status: 409,
+    retry: false,
+    message: '{name} was changed in the workspace since the plan was made.',
+    hint: 'Plan again: the change shows as drift.',
+  },
+  sync_needs_databricks: {
+    status: 422,
+    retry: false,
+    message: 'The environment "{name}" is no workspace.',
+    hint: 'Choose an environment whose engine is databricks.',
+  },
+  sync_no_workspace: {
+    status: 501,
+    retry: false,
+    message: 'This host can not reach a workspace.',
+    hint: 'Run the sync on a host that has the login: lakeforge sync, or npm start.',
+  },
+  sync_not_confirmed: {
+    status: 409,
+    retry: false,
+    message: '{count} actions need your word: {names}.',
+    hint: 'Confirm them by name, or leave them out with only.',
+  },
+  sync_running: {
+    status: 409,
+    retry: true,
+    message: 'Another sync of "{environment}" is under way.',
+    hint: 'Wait for its end.',
+  },
   table_missing: {
     status: 404,
     retry: false,
@@ -811,6 +871,12 @@ export const ERRORS = {
     retry: false,
     message: 'Somebody changed this {kind} in the meantime.',
     hint: 'Read it again, look at what changed, and send your change with the new version.',
+  },
+  warehouse_missing: {
+    status: 422,
+    retry: false,
+    message: 'There is no SQL warehouse for what Unity Catalog has to be told.',
+    hint: 'Set DATABRICKS_WAREHOUSE_ID, or make a warehouse that our principal may use.',
   },
   workspace_answer_unreadable: {
     status: 502,
