@@ -218,6 +218,7 @@ async function work(
   const failed: ApplyAnswer['failed'] = []
   const byId = new Map(actions.map((each, at) => [each.id, at]))
   let renewed = performance.now()
+  const memory = await readMemory(sql, environment)
   for (const [at, action] of actions.entries()) {
     if (!chosen.has(at) || state[at] === 'succeeded') continue
     if (performance.now() > until) {
@@ -242,13 +243,11 @@ async function work(
       options.onItem?.(action, 'skipped')
       continue
     }
-    await sql`
-      update config.sync_item set state = 'running', started_at = now(), finished_at = null, error_code = null, error_message = null, error_hint = null
-      where plan_id = ${plan_id} and position = ${at}
-    `
+    const started_at = new Date()
     try {
       await perform(
         sql,
+        memory,
         workspace,
         environment,
         action,
@@ -256,14 +255,14 @@ async function work(
         options,
       )
       state[at] = 'succeeded'
-      await sql`update config.sync_item set state = 'succeeded', finished_at = now() where plan_id = ${plan_id} and position = ${at}`
+      await sql`update config.sync_item set state = 'succeeded', started_at = ${started_at}, finished_at = now(), error_code = null, error_message = null, error_hint = null where plan_id = ${plan_id} and position = ${at}`
     } catch (error) {
       const { code, message, hint } = describeError(error)
       if (!(error instanceof LakeForgeError)) console.error(error)
       state[at] = 'failed'
       failed.push({ id: action.id, code, message, hint })
       await sql`
-        update config.sync_item set state = 'failed', finished_at = now(), error_code = ${code}, error_message = ${message}, error_hint = ${hint}
+        update config.sync_item set state = 'failed', started_at = ${started_at}, finished_at = now(), error_code = ${code}, error_message = ${message}, error_hint = ${hint}
         where plan_id = ${plan_id} and position = ${at}
       `
       // Without a login nothing else will succeed either
@@ -283,18 +282,22 @@ async function work(
   }
 }
 
-type Row = { remote_id: string | null; applied: Json | null; meta: Json; ignored: Json }
+type Row = { id: string; remote_id: string | null; applied: Json | null; meta: Json; ignored: Json }
 
-async function rowOf(sql: Sql, environment: Environment, action: Action): Promise<Row | undefined> {
-  const [row] = await sql<Row[]>`
-    select remote_id, applied, meta, ignored from config.resource
-    where environment_id = ${environment.id} and kind = ${action.kind} and key = ${action.key} and state <> 'gone'
+/** What is remembered of things, by `kind:key`: read once, kept in step with what is written. */
+type Memory = Map<string, Row>
+
+async function readMemory(sql: Sql, environment: Environment): Promise<Memory> {
+  const rows = await sql<Row[]>`
+    select kind || ':' || key as id, remote_id, applied, meta, ignored from config.resource
+    where environment_id = ${environment.id} and state <> 'gone'
   `
-  return row
+  return new Map(rows.map((row) => [row.id, row]))
 }
 
 async function perform(
   sql: Sql,
+  memory: Memory,
   workspace: OpenWorkspace,
   environment: Environment,
   action: Action,
@@ -302,39 +305,46 @@ async function perform(
   options: ApplyOptions,
 ): Promise<void> {
   const door = workspace.doors[action.kind]
-  const row = await rowOf(sql, environment, action)
+  const row = memory.get(action.id)
   const known = {
     remote_id: row?.remote_id ?? action.remote_id,
     applied: row?.applied ?? null,
     meta: row?.meta ?? {},
   }
-  const refs = await sql<{ id: string; remote_id: string | null }[]>`
-    select kind || ':' || key as id, remote_id from config.resource where environment_id = ${environment.id} and kind = 'pipeline' and state <> 'gone'
-  `
-  const remoteOf = new Map(refs.map((each) => [each.id, each.remote_id]))
   let spec = canonical(
     action.kind,
-    resolved(action.spec, (id) => remoteOf.get(id) ?? null),
+    resolved(action.spec, (id) => memory.get(id)?.remote_id ?? null),
   )
+  const remember = async (what: Remembered) => {
+    await writeRow(sql, environment, action, what)
+    if (what.state === 'gone') memory.delete(action.id)
+    else
+      memory.set(action.id, {
+        meta: {},
+        ignored: {},
+        ...memory.get(action.id),
+        id: action.id,
+        ...what,
+      })
+  }
   const text = () => textOf(sql, action, options)
   const write = (): Write => ({ spec, text, known })
   workspace.fresh()
 
-  if (action.do === 'forget')
-    return remember(sql, environment, action, { state: 'gone', remote_id: null, applied: null })
+  if (action.do === 'forget') return remember({ state: 'gone', remote_id: null, applied: null })
   if (action.do === 'delete') {
     const live = await door.read(action.key, action.spec, known)
     if (live !== null) {
       ours(action, live, environment, known.remote_id)
       unmoved(action, live)
-      await remember(sql, environment, action, {
+      await remember({
         state: 'deleting',
         remote_id: live.remote_id,
         applied: row?.applied ?? null,
       })
       await door.remove(live.remote_id, action.spec)
     }
-    return remember(sql, environment, action, { state: 'gone', remote_id: null, applied: null })
+    return remember({ state: 'gone', remote_id: null, applied: null })
   }
 
   let live = await door.read(action.key, spec, known)
@@ -359,7 +369,7 @@ async function perform(
       const left = Object.fromEntries(action.drift.map((each) => [each.path, each.before ?? null]))
       spec = withFields(spec, left)
       if (action.do === 'drift' || differences(action.kind, spec, live.spec).length === 0)
-        return remember(sql, environment, action, {
+        return remember({
           state: 'present',
           remote_id: live.remote_id,
           applied: spec,
@@ -367,7 +377,7 @@ async function perform(
           ...(decision === 'ignore' && { ignored: { ...row?.ignored, ...left } }),
         })
       if (decision === 'ignore')
-        await remember(sql, environment, action, {
+        await remember({
           state: 'present',
           remote_id: live.remote_id,
           applied: row?.applied ?? null,
@@ -379,7 +389,7 @@ async function perform(
   if (action.do === 'replace' && live !== null && live.remote_id === action.remote_id) {
     ours(action, live, environment, known.remote_id)
     unmoved(action, live)
-    await remember(sql, environment, action, {
+    await remember({
       state: 'deleting',
       remote_id: live.remote_id,
       applied: row?.applied ?? null,
@@ -392,7 +402,7 @@ async function perform(
   if (live === null) {
     if (action.kind === 'table') return
     // The intent first: after a crash it says that what is found under this name with our mark is this
-    await remember(sql, environment, action, { state: 'creating', remote_id: null, applied: null })
+    await remember({ state: 'creating', remote_id: null, applied: null })
     remote_id = await create(door, action, environment, write())
   } else {
     remote_id = live.remote_id
@@ -405,7 +415,7 @@ async function perform(
   }
   workspace.fresh()
   const after = await door.read(action.key, spec, { remote_id, applied: spec, meta: {} })
-  await remember(sql, environment, action, {
+  await remember({
     state: 'present',
     remote_id,
     applied: spec,
@@ -459,17 +469,19 @@ function metaOf(action: Action, spec: Json, live: Live): Json {
   }
 }
 
-async function remember(
+type Remembered = {
+  state: string
+  remote_id: string | null
+  applied: Json | null
+  meta?: Json
+  ignored?: Json
+}
+
+async function writeRow(
   sql: Sql,
   environment: Environment,
   action: Action,
-  what: {
-    state: string
-    remote_id: string | null
-    applied: Json | null
-    meta?: Json
-    ignored?: Json
-  },
+  what: Remembered,
 ): Promise<void> {
   const hash = what.applied === null ? '' : hashOf(what.applied)
   await sql`

@@ -486,6 +486,13 @@ sources:
   - { name: shop, kind: files, options: { root: /Volumes/main/landing/files } }
 ${MORE}`
 
+  /** All of them in a soak; else some, and others in each kind of cut. */
+  const positions = (total: number, kind: string) => {
+    const step = process.env.LAKEFORGE_SOAK === '1' ? 1 : 23
+    const from = kind === 'drop_before' ? 5 : 14
+    return Array.from({ length: total }, (_, at) => at).filter((at) => at % step === from % step)
+  }
+
   /** Things of others with our names and without our mark. */
   const strangers = () => {
     bench.fake.state.jobs['77'] = {
@@ -518,6 +525,7 @@ ${MORE}`
       const wanted = picture(bench.fake)
       const total = bench.fake.requests.length
       expect(total).toBeGreaterThan(100)
+      if (process.env.LAKEFORGE_SOAK) console.log(`${total} requests`)
 
       const tables = [
         'config.resource',
@@ -526,7 +534,7 @@ ${MORE}`
         'config.sync_plan',
         'config.sync_lock',
       ]
-      for (let at = 0; at < total; at++) {
+      for (const at of positions(total, kind)) {
         // The workspace and what we know of it as on the first day
         for (const table of tables) await bench.app.sql.unsafe(`delete from ${table}`)
         const empty = {

@@ -65,11 +65,13 @@ export async function openBench(yaml: string, options: FakeOptions = {}): Promis
   const app = await openTestApp()
   const fake = openFake(options)
   const files = { ...FILES }
+  // Waiting costs no time here, but counts: retries come to their end
+  let clock = 0
   const workspace = async () => {
     const client = openClient(
       fake.host,
       { kind: 'pat', token: 'dapi-fake' },
-      { fetch: fake.fetch, wait: async () => {} },
+      { fetch: fake.fetch, wait: async (ms) => void (clock += ms), now: () => clock },
     )
     return openWorkspace(client, {
       environment_id: (await bench.environment()).id,
