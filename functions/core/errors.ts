@@ -311,6 +311,12 @@ export const ERRORS = {
     message: 'Step "{step}" reads "{table}", which no batch has written yet.',
     hint: 'Run the group that writes it first.',
   },
+  input_replaced: {
+    status: 409,
+    retry: false,
+    message: '"{table}" was made anew since "{target}" has read it.',
+    hint: 'Refresh "{target}" fully, or replay with --apply; nothing was read from the new table.',
+  },
   input_rewound: {
     status: 409,
     retry: false,

@@ -27,6 +27,7 @@ export type Shaped = {
   sequence_type: string | null
   sequence_column: string | null
   inputs: Record<string, number>
+  input_ids?: Record<string, string>
   /** What stands after FROM for the tables that `referential` rules name. */
   references: ReadonlyMap<string, string>
   manifests?: string[]
@@ -132,6 +133,7 @@ export async function finish(
     },
     rules: verdict.results,
     inputs: shaped.inputs,
+    ...(shaped.input_ids ? { input_ids: shaped.input_ids } : {}),
     operation: written.operation,
     ...(shaped.manifests ? { manifests: shaped.manifests } : {}),
     ...(shaped.schema_changes ? { schema_changes: shaped.schema_changes } : {}),

@@ -137,6 +137,24 @@ describe('a silver step that appends', () => {
     ])
   })
 
+  it('stands when its checkpoint fails: that is a warning', async () => {
+    const feed = columns('id int')
+    const read = silverStep('s.point', 'select id from t.point', feed, [input('t.point', feed)], {
+      properties: { 'delta.checkpointInterval': '1' },
+    })
+    await lake.append('t.point', feed, literalRows(feed, '(1)'))
+    await lake.run([read], 1)
+    const { mkdir } = await import('node:fs/promises')
+    await mkdir(`${lake.root}/tables/s/point/_delta_log/_last_checkpoint`)
+    await lake.append('t.point', feed, literalRows(feed, '(2)'))
+    const done = (await lake.run([read], 2)).steps['silver:s.point']!
+    expect(done).toMatchObject({ state: 'succeeded', delta_version_after: 1 })
+    expect(done.warnings).toEqual([
+      expect.stringMatching(/^s\.point is committed, but its checkpoint could not be written: /),
+    ])
+    expect(await lake.rows('select id from s.point order by 1', 's.point')).toEqual([[1], [2]])
+  })
+
   it('refuses an input that went back behind what it has consumed', async () => {
     const feed = columns('id int')
     await lake.append('t.gone', feed, literalRows(feed, '(1)'))
@@ -147,7 +165,33 @@ describe('a silver step that appends', () => {
     await rm(`${lake.root}/tables/t/gone`, { recursive: true })
     await lake.append('t.gone', feed, literalRows(feed, '(3)'))
     const after = await lake.run([read], 2)
-    expect(after.steps['silver:s.gone']!.error).toMatchObject({ code: 'input_rewound' })
+    expect(after.steps['silver:s.gone']!.error).toMatchObject({ code: 'input_replaced' })
+  })
+
+  it('refuses an input that was made anew and has grown past the version that was consumed', async () => {
+    const feed = columns('id int')
+    const again = async (...ids: string[]) => {
+      for (const id of ids) await lake.append('t.anew', feed, literalRows(feed, `(${id})`))
+    }
+    await again('1', '2')
+    const read = silverStep('s.anew', 'select id from t.anew', feed, [input('t.anew', feed)])
+    const whole = goldStep('g.anew', 'select id from t.anew', feed, [input('t.anew', feed)])
+    await lake.run([read, whole], 1)
+    const { rm } = await import('node:fs/promises')
+    await rm(`${lake.root}/tables/t/anew`, { recursive: true })
+    await again('3', '4')
+    const level = await lake.run([read, whole], 2)
+    expect(level.steps['silver:s.anew']!.error).toMatchObject({
+      code: 'input_replaced',
+      message: '"t.anew" was made anew since "s.anew" has read it.',
+    })
+    // What reads it whole reads it as it is.
+    expect(level.steps['gold:g.anew']!.state).toBe('succeeded')
+    expect(await lake.rows('select id from g.anew order by 1', 'g.anew')).toEqual([[3], [4]])
+    await again('5')
+    const past = await lake.run([read], 3)
+    expect(past.steps['silver:s.anew']!.error).toMatchObject({ code: 'input_replaced' })
+    expect(await lake.rows('select id from s.anew order by 1', 's.anew')).toEqual([[1], [2]])
   })
 })
 

@@ -21,6 +21,8 @@ const NOTHING = -1
 
 export type Inputs = {
   versions: Record<string, number>
+  /** Table -> id of its Delta table. */
+  ids: Record<string, string>
   bytes_read: number
   /** Of the driving table, for an incremental load: there are rows that no commit of this step has taken. */
   fresh: boolean
@@ -41,11 +43,17 @@ export async function openInputs(
   const { root, session } = context
   const { connection } = session
   const recorded = await recordedVersions(context, step, target)
-  const inputs: Inputs = { versions: {}, bytes_read: 0, fresh: true, references: new Map() }
+  const inputs: Inputs = {
+    versions: {},
+    ids: {},
+    bytes_read: 0,
+    fresh: true,
+    references: new Map(),
+  }
   const driving = incremental && step.zone === 'silver' ? step.from[0] : undefined
   for (const { table, columns, external } of step.inputs) {
     const dir = tableDir(root, table)
-    const wanted = recorded[table]
+    const wanted = recorded.versions[table]
     const snapshot =
       wanted === NOTHING
         ? null
@@ -53,6 +61,12 @@ export async function openInputs(
             connection,
             ...(wanted === undefined ? {} : { version: wanted }),
           })
+    if (snapshot !== null) {
+      const known = recorded.ids[table]
+      if (known !== undefined && known !== snapshot.id)
+        fail('input_replaced', { table, target: target.table })
+      inputs.ids[table] = snapshot.id
+    }
     if (snapshot === null && external) fail('input_missing', { step: step.key, table })
     inputs.versions[table] = snapshot?.version ?? NOTHING
     let files = snapshot?.files ?? []
@@ -72,18 +86,22 @@ async function recordedVersions(
   { root, input }: StepContext,
   step: TableStep,
   target: Target,
-): Promise<Record<string, number>> {
-  if (target.compare !== null) return target.compare.note.inputs
+): Promise<{ versions: Record<string, number>; ids: Record<string, string> }> {
+  if (target.compare !== null) {
+    const { inputs, input_ids } = target.compare.note
+    return { versions: inputs, ids: input_ids ?? {} }
+  }
   const record = await readRecord(root, input.batch_id, step.key)
-  if (record === null) return {}
-  if (record.app_id === target.app_id) return record.inputs
+  if (record === null) return { versions: {}, ids: {} }
+  const ids = record.input_ids ?? {}
+  if (record.app_id === target.app_id) return { versions: record.inputs, ids }
   // The table was restored since, and those that it reads with it. Other groups' tables still stand as the batch saw them.
   const external = step.zone === 'bronze' ? [] : step.inputs.filter((found) => found.external)
-  return Object.fromEntries(
-    external.flatMap(({ table }) =>
-      record.inputs[table] === undefined ? [] : [[table, record.inputs[table]]],
-    ),
-  )
+  const of = <T>(found: Record<string, T>) =>
+    Object.fromEntries(
+      external.flatMap(({ table }) => (found[table] === undefined ? [] : [[table, found[table]]])),
+    ) as Record<string, T>
+  return { versions: of(record.inputs), ids: of(ids) }
 }
 
 /** Files that brought rows since the last commit of this step and are still part of the table. */
@@ -95,6 +113,9 @@ async function newRows(
 ): Promise<DeltaFile[]> {
   if (snapshot === null) return []
   if (target.last_seq < 0) return snapshot.files
+  const known = target.last_note?.input_ids?.[table]
+  if (known !== undefined && known !== snapshot.id)
+    return fail('input_replaced', { table, target: target.table })
   const consumed =
     target.last_note?.inputs[table] ?? fail('history_gone', { table: target.table, input: table })
   if (consumed === snapshot.version) return []
@@ -151,7 +172,7 @@ export async function openReferences(
   if (tables.length === 0) return found
   const recorded = await recordedVersions(context, step, target)
   for (const table of new Set(tables)) {
-    const version = recorded[table] ?? versions[table] ?? null
+    const version = recorded.versions[table] ?? versions[table] ?? null
     if (version === NOTHING) continue
     const dir = tableDir(root, table)
     const snapshot = await readSnapshot(dir, { version, connection: session.connection })

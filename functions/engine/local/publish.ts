@@ -9,6 +9,7 @@ import { checkpointIfDue, commit, type DeltaFile, readSnapshot } from './delta.t
 import { duckdbError, stepError } from './duckdb-error.ts'
 import { profileFiles } from './profile.ts'
 import { emptyOutcome, type Outcome } from './protocol.ts'
+import { quarantineTable } from './layout.ts'
 import { OWNER_TAG, quarantineColumns, SEQ_TAG } from './quarantine.ts'
 import { writeRecord } from './record.ts'
 import type { CommitNote, TableStep, Target } from './target.ts'
@@ -25,6 +26,7 @@ export type Ready = {
   counts: Counts
   rules: RuleResult[]
   inputs: Record<string, number>
+  input_ids?: Record<string, string>
   manifests?: string[]
   schema_changes?: SchemaChange[]
   warnings?: string[]
@@ -62,6 +64,7 @@ export async function publish(
     plan_hash: input.plan_hash,
     definition: target.definition,
     inputs: ready.inputs,
+    ...(ready.input_ids ? { input_ids: ready.input_ids } : {}),
     ...(ready.manifests ? { manifests: ready.manifests } : {}),
     counts,
     rules: ready.rules.map(withoutSamples),
@@ -79,6 +82,7 @@ export async function publish(
     plan_hash: input.plan_hash,
     app_id: target.app_id,
     inputs: ready.inputs,
+    ...(ready.input_ids ? { input_ids: ready.input_ids } : {}),
     profiles,
     samples: Object.fromEntries(ready.rules.map((rule) => [rule.rule_id, rule.samples])),
   })
@@ -95,13 +99,7 @@ export async function publish(
     user_metadata: note,
     timestamp: Date.now(),
   })
-  for (const [dir, from] of [
-    [target.dir, snapshot],
-    [target.quarantine_dir, target.quarantine],
-  ] as const) {
-    const now = await readSnapshot(dir, { connection: session.connection, from })
-    if (now !== null) await checkpointIfDue(now, session.connection, Date.now())
-  }
+  const upkeep = await afterCommit(context, target)
   return {
     ...emptyOutcome('succeeded'),
     counts,
@@ -113,8 +111,26 @@ export async function publish(
     rules: ready.rules,
     schema_changes: note.schema_changes,
     profiles,
-    warnings: note.warnings,
+    warnings: [...note.warnings, ...upkeep],
   }
+}
+
+/** A checkpoint where one is due. The commits stand whatever comes of it: what fails is a warning, and due again next time. */
+async function afterCommit({ session }: StepContext, target: Target): Promise<string[]> {
+  const warnings: string[] = []
+  for (const [table, dir, from] of [
+    [target.table, target.dir, target.snapshot],
+    [quarantineTable(target.table), target.quarantine_dir, target.quarantine],
+  ] as const) {
+    try {
+      const now = await readSnapshot(dir, { connection: session.connection, from })
+      if (now !== null) await checkpointIfDue(now, session.connection, Date.now())
+    } catch (error) {
+      const { message } = duckdbError(error)
+      warnings.push(`${table} is committed, but its checkpoint could not be written: ${message}`)
+    }
+  }
+  return warnings
 }
 
 /** Failing rows are a row's values: they have no place in a log that stays as long as its table. */

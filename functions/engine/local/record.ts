@@ -13,6 +13,8 @@ export type StepRecord = {
   app_id: string
   /** Table -> version that this batch's step reads, in every attempt. */
   inputs: Record<string, number>
+  /** Table -> id of the Delta table that this was: one made anew under the name is another. */
+  input_ids?: Record<string, string>
   profiles: ColumnProfile[]
   /** Rule id -> failing rows, for a report that is made again from the log. */
   samples: Record<string, RuleResult['samples']>

@@ -24,6 +24,8 @@ export type CommitNote = {
   definition: string
   /** Table -> version consumed up to (incremental) or read whole. */
   inputs: Record<string, number>
+  /** Table -> id of the Delta table that these versions are of. Absent in old commits. */
+  input_ids?: Record<string, string>
   /** Bronze: the seqs of the manifests that went in. */
   manifests?: string[]
   counts: Counts

@@ -34,7 +34,8 @@ function isUnchanged(target: Target, inputs: Inputs, by_time: boolean): boolean 
   return (
     !by_time &&
     last_note?.definition === definition &&
-    sameVersions(last_note.inputs, inputs.versions)
+    sameVersions(last_note.inputs, inputs.versions) &&
+    Object.entries(last_note.input_ids ?? {}).every(([table, id]) => inputs.ids[table] === id)
   )
 }
 
@@ -105,6 +106,7 @@ export async function transform(
     sequence_type: shape.sequence_type,
     sequence_column: shape.sequence_column,
     inputs: inputs.versions,
+    input_ids: inputs.ids,
     references: inputs.references,
     rows_read: Number(counted.read),
     counts: {
