@@ -10,11 +10,9 @@ it.skipIf(process.platform !== 'linux')(
   'the engine’s process dies with the one that started it, in the middle of a query',
   async () => {
     const root = await mkdtemp(join(tmpdir(), 'lakeforge-orphan-'))
-    const owner = spawn(
-      process.execPath,
-      [join(import.meta.dirname, 'orphan.fixture.ts'), root],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    )
+    const owner = spawn(process.execPath, [join(import.meta.dirname, 'orphan.fixture.ts'), root], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     try {
       await new Promise((resolve) => owner.stdout.once('data', resolve))
       const { pid } = owner
