@@ -704,6 +704,12 @@ export const ERRORS = {
     message: '{what} is not supported (line {line}, column {column}).',
     hint: 'Use what the list of functions and constructs has; it is the same on every engine.',
   },
+  step_displaced: {
+    status: 503,
+    retry: true,
+    message: 'The step ended because another step of the source "{source}" was stopped.',
+    hint: 'It begins again by itself; this costs it no retry.',
+  },
   step_interrupted: {
     status: 409,
     retry: false,

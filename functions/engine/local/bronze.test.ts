@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { writeFileSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -88,6 +89,27 @@ describe('files', () => {
     expect(second.steps[bronze.key]!.counts).toMatchObject({ rows_read: 2, rows_written: 2 })
     const late = await lake.run(mended, 1)
     expect(late.steps[bronze.key]).toMatchObject({ state: 'skipped', root_cause: 'batch-2' })
+  })
+
+  it('are begun again, free of charge, when another step of their source is stopped', async () => {
+    const source = { id: 'shared', name: 'files', kind: 'files', options: { root: folder } }
+    const slow = { source, timeout_s: 0.2 }
+    const [stopped] = fileSteps(folder, 'a.csv', 'b.stopped', orders, { raw: slow })
+    const [raw, bronze] = fileSteps(folder, 'b.csv', 'b.displaced', orders, { raw: { source } })
+    // Both take minutes to read, until one is out of time.
+    for (const name of ['a.csv', 'b.csv']) {
+      await deliver(name, 'id,status,amount\n')
+      await truncate(join(folder, name), 2 ** 36)
+    }
+    const done = await lake.run([stopped, raw, bronze], 1, {
+      during: (report) => {
+        if (report.kind === 'step' && report.step === stopped.key && report.state === 'failed')
+          writeFileSync(join(folder, 'b.csv'), 'id,status,amount\n1,new,1\n')
+      },
+    })
+    expect(done.steps[stopped.key]!.error).toMatchObject({ code: 'step_timeout' })
+    expect(done.steps[raw.key]).toMatchObject({ state: 'succeeded', attempt: 2 })
+    expect(done.steps[bronze.key]!.counts.rows_written).toBe(1)
   })
 
   it('make an empty table when there is none yet', async () => {

@@ -381,6 +381,41 @@ describe('what goes wrong', () => {
     expect(await lake.snapshot('g.slow')).toBe(null)
   })
 
+  it.skipIf(process.platform !== 'linux')(
+    'two steps whose process dies under them end well without retries of their own',
+    async () => {
+      const { readFile } = await import('node:fs/promises')
+      const long = (target: string) =>
+        goldStep(
+          target,
+          'select count(*) as n from t.big as a cross join t.big as b where a.n * b.n % 7 = 3 and a.n < 4000',
+          number,
+          [input('t.big', number)],
+        )
+      const started: string[] = []
+      let killed: Promise<void> | undefined
+      const done = await lake.run([long('g.fell1'), long('g.fell2')], 1, {
+        during(report) {
+          if (report.kind !== 'step' || report.state !== 'running') return
+          started.push(`${report.step} ${report.attempt}`)
+          if (started.length !== 2) return
+          killed = readFile(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').then(
+            (children) =>
+              process.kill(Number(children.trim().split(' ').at(-1)), 'SIGKILL') && undefined,
+          )
+        },
+      })
+      await killed
+      expect(done.state).toBe('succeeded')
+      expect(started).toEqual([
+        'gold:g.fell1 1',
+        'gold:g.fell2 1',
+        'gold:g.fell1 2',
+        'gold:g.fell2 2',
+      ])
+    },
+  )
+
   it('a run that nobody knows is said to be lost', async () => {
     await expect(lake.engine.poll('{"batch_id":"b","run_id":"r"}', 0)).rejects.toMatchObject({
       code: 'run_lost',

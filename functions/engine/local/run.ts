@@ -5,7 +5,7 @@ import type { Report, Run, StepError } from '#engine/engine.ts'
 import type { MemoryPool, Share } from './memory.ts'
 import { type Child, startChild } from './process.ts'
 import { emptyOutcome, type FromChild, type Outcome } from './protocol.ts'
-import { createSchedule, type Decided } from './schedule.ts'
+import { createSchedule, type Decided, type Ended } from './schedule.ts'
 
 /** Columns from which on a batch runs in one thread with all memory there is: DuckDB holds 2 048 values of each, several times a thread. */
 const WIDE = 1000
@@ -73,12 +73,16 @@ export function startRun(run: Run, settings: RunSettings): LocalRun {
       })
   }
 
-  const ended = (step: string, outcome: Outcome) => {
+  const ended = (step: string, outcome: Outcome, blameless?: Ended['blameless']) => {
     const attempt = attempts.get(step)!
     clearTimeout(timers.get(step))
     timers.delete(step)
     stopping.delete(step)
-    const { retry, decided } = schedule.ended(step, outcome, Date.now())
+    const { retry, decided } = schedule.ended(
+      step,
+      { state: outcome.state, error: outcome.error, ...(blameless ? { blameless } : {}) },
+      Date.now(),
+    )
     if (retry) {
       const error = outcome.error!
       const text = `Attempt ${attempt} failed: ${error.message} It will be tried again.`
@@ -101,7 +105,8 @@ export function startRun(run: Run, settings: RunSettings): LocalRun {
     else if (message.kind === 'outcome' && schedule.running().includes(message.step)) {
       // What fails after it was asked to stop has stopped; what succeeded had begun to commit.
       const told = message.outcome.state === 'failed' ? stopping.get(message.step) : undefined
-      ended(message.step, told ?? message.outcome)
+      const displaced = message.outcome.error?.code === 'step_displaced'
+      ended(message.step, told ?? message.outcome, displaced ? 'displaced' : undefined)
       if (stopping.size === 0) {
         clearTimeout(killTimer)
         killTimer = undefined
@@ -115,8 +120,15 @@ export function startRun(run: Run, settings: RunSettings): LocalRun {
     child = null
     clearTimeout(killTimer)
     killTimer = undefined
-    for (const step of schedule.running())
-      ended(step, stopping.get(step) ?? { ...emptyOutcome('failed'), error })
+    const running = schedule.running()
+    const stopped = new Map(stopping)
+    // Killed for a step that didn't stop: that one is to blame. Else it may have been any of those that ran.
+    const others = stopped.size > 0 ? 'displaced' : running.length > 1 ? 'crowd' : undefined
+    for (const step of running) {
+      const told = stopped.get(step)
+      if (told !== undefined) ended(step, told)
+      else ended(step, { ...emptyOutcome('failed'), error }, others)
+    }
   }
 
   const spawn = (bytes: number): Child => {

@@ -43,6 +43,39 @@ const bad = { state: 'failed', error: error(false) } as const
 const flaky = { state: 'failed', error: error(true) } as const
 const keys = (started: { step: string }[]) => started.map(({ step }) => step)
 
+describe('a failure that is not the step’s own', () => {
+  it('costs no attempt when another step’s stop took it along', () => {
+    const schedule = createSchedule(plan([{ key: 'a' }, { key: 'b' }]), undefined, 1)
+    schedule.next(0)
+    expect(schedule.ended('a', { ...flaky, blameless: 'displaced' }, 5).retry).toBe(true)
+    expect(schedule.next(5)).toEqual([{ step: 'a', attempt: 2 }])
+    expect(schedule.ended('a', flaky, 6).retry).toBe(false)
+  })
+
+  it('lets those that fell together run one by one, and only who falls again pays', () => {
+    const schedule = createSchedule(
+      plan([{ key: 'a', retries: 1 }, { key: 'b' }, { key: 'c' }], { max_parallel: 2 }),
+      undefined,
+      100,
+    )
+    expect(keys(schedule.next(0))).toEqual(['a', 'b'])
+    for (const key of ['a', 'b'])
+      expect(schedule.ended(key, { ...flaky, blameless: 'crowd' }, 0).retry).toBe(true)
+    expect(keys(schedule.next(0))).toEqual(['a'])
+    expect(schedule.next(0)).toEqual([])
+    // It falls alone: that is its own, and its one retry.
+    expect(schedule.ended('a', flaky, 0).retry).toBe(true)
+    expect(keys(schedule.next(0))).toEqual(['b'])
+    schedule.ended('b', good, 0)
+    expect(keys(schedule.next(1))).toEqual(['c'])
+    expect(schedule.next(100)).toEqual([])
+    schedule.ended('c', good, 100)
+    expect(keys(schedule.next(100))).toEqual(['a'])
+    expect(schedule.ended('a', flaky, 101).retry).toBe(false)
+    expect(schedule.result()).toBe('failed')
+  })
+})
+
 describe('the order of steps', () => {
   it('starts what depends on nothing, and the rest when all that it depends on has succeeded', () => {
     const schedule = createSchedule(

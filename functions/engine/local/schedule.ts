@@ -4,7 +4,17 @@ import type { StepError } from '#engine/engine.ts'
 
 type State = 'pending' | 'running' | 'retrying' | 'succeeded' | 'failed' | 'skipped' | 'cancelled'
 
-type Entry = { step: PlanStep; state: State; attempt: number; ready_at: number; cause: string }
+type Entry = {
+  step: PlanStep
+  state: State
+  attempt: number
+  /** Attempts that failed through no fault of another step. */
+  failures: number
+  /** It may have brought down others: it runs by itself, so that the next fall tells. */
+  alone: boolean
+  ready_at: number
+  cause: string
+}
 
 /** What a decision brings about: steps that end without having run. */
 export type Decided = { step: string; state: 'skipped' | 'cancelled'; root_cause: string | null }
@@ -13,6 +23,11 @@ export type Decided = { step: string; state: 'skipped' | 'cancelled'; root_cause
 export type Ended = {
   state: 'succeeded' | 'failed' | 'skipped' | 'cancelled'
   error: StepError | null
+  /**
+   * The attempt is not counted against the step. `displaced`: another step's stop took it along. `crowd`: the process fell
+   * while several ran, and nobody knows through which.
+   */
+  blameless?: 'displaced' | 'crowd'
 }
 
 export type Schedule = {
@@ -41,7 +56,15 @@ export function createSchedule(
   const entries = new Map<string, Entry>()
   for (const step of plan.steps)
     if (only === undefined || only.includes(step.key))
-      entries.set(step.key, { step, state: 'pending', attempt: 0, ready_at: 0, cause: '' })
+      entries.set(step.key, {
+        step,
+        state: 'pending',
+        attempt: 0,
+        failures: 0,
+        alone: false,
+        ready_at: 0,
+        cause: '',
+      })
   let cancelled = false
 
   const inState = (...states: State[]) =>
@@ -61,7 +84,12 @@ export function createSchedule(
       const busy = new Set(inState('running').map((entry) => target(entry.step)))
       let free = Math.max(1, plan.group.max_parallel) - inState('running').length
       const started: { step: string; attempt: number }[] = []
-      for (const entry of inState('pending', 'retrying')) {
+      const waiting = inState('pending', 'retrying')
+      const suspect = waiting.find((entry) => entry.alone && entry.ready_at <= now)
+      // Nothing starts beside a suspect, and a suspect only when all else has ended.
+      if (inState('running').some((entry) => entry.alone)) return started
+      if (suspect !== undefined && busy.size > 0) return started
+      for (const entry of suspect === undefined ? waiting : [suspect]) {
         if (free <= 0) break
         if (entry.ready_at > now || busy.has(target(entry.step))) continue
         if (!entry.step.depends_on.every(satisfied)) continue
@@ -82,9 +110,16 @@ export function createSchedule(
     ended(key, ended, now) {
       const entry = entries.get(key)!
       if (ended.state === 'failed' && ended.error?.retry && !cancelled) {
-        if (entry.attempt <= entry.step.retries) {
+        if (ended.blameless !== undefined) {
           entry.state = 'retrying'
-          entry.ready_at = now + Math.min(MAX_BACK_OFF_MS, retry_base_ms * 2 ** (entry.attempt - 1))
+          entry.ready_at = now
+          entry.alone ||= ended.blameless === 'crowd'
+          return { retry: true, decided: [] }
+        }
+        if (++entry.failures <= entry.step.retries) {
+          entry.state = 'retrying'
+          entry.ready_at =
+            now + Math.min(MAX_BACK_OFF_MS, retry_base_ms * 2 ** (entry.failures - 1))
           return { retry: true, decided: [] }
         }
       }

@@ -74,15 +74,21 @@ export function openSources(
         open.set(id, source)
       }
       busy.set(id, (busy.get(id) ?? 0) + 1)
-      // Who stops one step stops the source: its other steps fail too, and are tried again on a new one.
+      // Who stops one step stops the source: its other steps end too, and begin again on a new one.
       const stop = () => source.abort.abort()
       signal.addEventListener('abort', stop)
       if (signal.aborted) stop()
       try {
-        return await (await source.batch).extract(step, input)
+        const manifest = await (await source.batch).extract(step, input)
+        left.get(id)?.delete(step.key)
+        return manifest
+      } catch (error) {
+        if (source.abort.signal.aborted && !signal.aborted)
+          return fail('step_displaced', { source: step.source.name }, { cause: error })
+        left.get(id)?.delete(step.key)
+        throw error
       } finally {
         signal.removeEventListener('abort', stop)
-        left.get(id)?.delete(step.key)
         busy.set(id, busy.get(id)! - 1)
         if (busy.get(id) === 0 && (left.get(id)?.size ?? 0) === 0) {
           if (open.get(id) === source) open.delete(id)
