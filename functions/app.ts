@@ -31,6 +31,7 @@ import { rawConfigs } from './raw-configs.ts'
 import type { Ctx, Deps, Env } from './request.ts'
 import { replays } from './replays.ts'
 import { ruleSets } from './rule-sets.ts'
+import { scheduleWeek } from './schedule-week.ts'
 import { schedules } from './schedules.ts'
 import { silverConfigs } from './silver-configs.ts'
 import { secrets } from './secrets.ts'
@@ -76,6 +77,7 @@ export function createApp(deps: Deps | ((bindings: unknown) => Deps), auth: Auth
     .route('/api/sources/health', sourceHealth)
     .route('/api/sources', sources)
     .route('/api/groups', groups)
+    .route('/api/schedules', scheduleWeek)
     .route('/api/schedules', schedules)
     .route('/api/compute-profiles', computeProfiles)
     .route('/api/environments', environments)

@@ -42,6 +42,44 @@ const batchesOf = (id: string) =>
   `
 
 describe('a schedule', () => {
+  it('shows its week, and which of its groups will overlap', async () => {
+    const at = new Date()
+    const id = await group('week', { quartz_cron: '0 0 0/6 * * ?', timezone: 'UTC' }, at)
+    const paused = await app.call('POST', '/api/schedules', {
+      name: 'week_paused',
+      quartz_cron: '0 0 6 * * ?',
+      paused: true,
+    })
+    await app.sql`
+      insert into config.plan (hash, group_id, plan) values ('week', ${id}, '{}')
+    `
+    await app.sql`
+      insert into logging.batch_run ${app.sql({
+        id: uuidv7(),
+        group_id: id,
+        group_name: 'week',
+        environment_id: uuidv7(),
+        environment: 'laptop',
+        seq: 1,
+        engine: 'local',
+        state: 'succeeded',
+        trigger: 'manual',
+        plan_hash: 'week',
+        metadata_version: 1,
+        started_at: new Date(at.getTime() - 8 * 3_600_000),
+        finished_at: at,
+      })}
+    `
+    const { body } = await app.call('GET', '/api/schedules/week')
+    const week = body.items.find((each: { name: string }) => each.name === 'week')
+    expect(week.runs).toHaveLength(28)
+    expect(week.overlaps).toMatchObject([
+      { group_id: id, usual_ms: 8 * 3_600_000, every_ms: 6 * 3_600_000 },
+    ])
+    const still = body.items.find((each: { name: string }) => each.name === 'week_paused')
+    expect(still).toMatchObject({ schedule_id: paused.body.id, runs: [], overlaps: [] })
+  })
+
   it('is told in words with its next runs before it is saved', async () => {
     const { status, body } = await app.call('POST', '/api/schedules/preview?count=3', {
       name: 'mornings',

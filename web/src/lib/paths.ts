@@ -6,6 +6,9 @@ export type { BatchFilter, BatchView } from '#lib/run/view.ts'
 
 export const paths = {
   home: () => '/',
+  schedules: () => '/schedules',
+  schedule: (id: string) => `/schedules/${encodeURIComponent(id)}`,
+  newSchedule: () => '/schedules/new',
   batches: (filter: BatchFilter = {}) => `/batches${query(filter)}`,
   sources: () => '/sources',
   source: (id: string) => `/sources/${encodeURIComponent(id)}`,
@@ -58,6 +61,7 @@ export const NAV: { title: string; entries: NavEntry[] }[] = [
       { key: 's', label: 'Sources', href: paths.sources(), icon: 'sources' },
       { key: 'g', label: 'Groups', href: tablePaths.groups(), icon: 'groups' },
       { key: 't', label: 'Tables', href: tablePaths.tables(), icon: 'tables' },
+      { key: 'c', label: 'Schedules', href: paths.schedules(), icon: 'schedules' },
     ],
   },
   {
