@@ -27,6 +27,8 @@ import { lineage } from './lineage.ts'
 import { logs } from './logs.ts'
 import { metadata } from './metadata.ts'
 import { openApi } from './open-api.ts'
+import { overview } from './overview.ts'
+import { quality } from './quality.ts'
 import { rawConfigs } from './raw-configs.ts'
 import type { Ctx, Deps, Env } from './request.ts'
 import { replays } from './replays.ts'
@@ -98,6 +100,8 @@ export function createApp(deps: Deps | ((bindings: unknown) => Deps), auth: Auth
     .route('/api/logs', logs)
     .route('/api/changes', changes)
     .route('/api/lineage', lineage)
+    .route('/api/overview', overview)
+    .route('/api/quality', quality)
     .route('/api/tables', tables)
     .route('/api', status)
     .route('/api', metadata)

@@ -155,6 +155,60 @@ describe('a batch', () => {
     expect(versions.status).toBeGreaterThanOrEqual(400)
   })
 
+  it('is scored by its rules, and leads from a rule to its rows in quarantine', async () => {
+    const { items } = (await call('GET', '/api/quality/tables')).body
+    expect(items).toMatchObject([
+      { name: 'silver.orders', approved: 2, open: 0, failing: 1, score: 1 - 1 / 8 },
+    ])
+    const [rule] = (await call('GET', '/api/dq-rules?column=AMOUNT&check=not_null')).body.items
+    expect((await call('GET', `/api/dq-rules?group=${group_id}`)).body.items).toHaveLength(2)
+    expect((await call('GET', '/api/dq-rules?column=nothing')).body.items).toEqual([])
+    const trend = (await call('GET', `/api/quality/trend?rule=${rule.id}`)).body
+    expect(trend).toMatchObject({
+      items: [{ seq: '1', rows_checked: 4, rows_failed: 1, applied: true }],
+      failing_since: { seq: '1' },
+      first_failed: { seq: '1' },
+    })
+    const grid = (await call('GET', '/api/quality/grid?table=silver.orders&group=shop')).body
+    expect(grid.batches).toHaveLength(1)
+    expect(grid.runs.map((each: { name: string }) => each.name)).toEqual([
+      'amount_there',
+      'not_too_much',
+    ])
+    const lies = (await call('GET', '/api/quality/quarantine')).body.items
+    expect(lies).toMatchObject([
+      {
+        table: 'silver.orders',
+        rows_quarantined: 1,
+        rules: [{ rule_id: rule.id, name: 'amount_there', rows_failed: 1 }],
+      },
+    ])
+    const rows = (query: string) =>
+      call('GET', `/api/tables/silver.orders/quarantine?${query}`).then(({ body }) => body.rows)
+    expect(await rows('rule=amount_there')).toHaveLength(1)
+    expect(await rows(`rule=amount_there&batch=${lies[0].last_batch_id}`)).toHaveLength(1)
+    expect(await rows("rule=o'clock")).toEqual([])
+    expect(await rows(`batch=${group_id}`)).toEqual([])
+  })
+
+  it('is part of what the last hours sum up to', async () => {
+    const { body } = await call('GET', '/api/overview?hours=1')
+    expect(body).toMatchObject({
+      states: [{ state: 'succeeded', count: 1 }],
+      rows: { rejected: 1 },
+      rows_before: { written: 0, rejected: 0 },
+      late: [],
+    })
+    const listed = await call('GET', `/api/batches?from=${body.from}&include=total`)
+    expect(listed.body.total).toBe(1)
+    await home.sql`
+      insert into logging.schedule_state (group_id, environment_id, schedule_id, schedule_version, last_due_at)
+      select ${group_id}, e.id, s.id, 1, now() + interval '1 minute'
+      from config.environment e, config.schedule s limit 1
+    `
+    expect((await call('GET', '/api/overview')).body.late).toEqual([])
+  })
+
   it('leaves lineage of tables and columns', async () => {
     const up = await call('GET', '/api/lineage?table=gold.turnover&direction=up')
     expect(

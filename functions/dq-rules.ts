@@ -15,6 +15,19 @@ export const dqRules = resource<DqRule, typeof DqRuleCreate, typeof DqRulePatch>
   create: DqRuleCreate,
   patch: DqRulePatch,
   filters: ['target', 'check', 'status', 'on_fail', 'origin'],
+  conditions: {
+    column: (sql, value) =>
+      sql`and exists (select from unnest(columns) as one where lower(one) = lower(${value}))`,
+    group: (sql, value) => sql`
+      and target in (
+        select target from config.silver_config where group_id::text = ${value}
+        union all
+        select target from config.gold_config where group_id::text = ${value}
+        union all
+        select b.target from config.bronze_config b
+        join config.raw_config r on r.id = b.raw_id where r.group_id::text = ${value}
+      )`,
+  },
   derive: async (c, row) => {
     await checkRule(c.var.sql, c.var.deps.dialect, row)
     await mayApprove(c, row.status)

@@ -298,7 +298,7 @@ function stream(
 }
 
 /** RFC 4180; a text that a spreadsheet would take for a formula gets an apostrophe before it. */
-function csvField(value: unknown): string {
+export function csvField(value: unknown): string {
   if (value === null || value === undefined) return ''
   const plain =
     value instanceof Date

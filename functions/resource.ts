@@ -22,6 +22,8 @@ type Options<Row, Create extends v.GenericSchema, Patch extends v.GenericSchema>
   patch: Patch
   /** Columns that a list can be filtered by, `?kind=files`; ids and words alone. */
   filters?: readonly string[]
+  /** Further filters, as conditions that begin with `and`: of what is no word of the row itself. */
+  conditions?: Record<string, (sql: Sql, value: string) => ReturnType<Sql>>
   /** Role that writes; reading needs viewer. */
   role?: Role
   /** The group that a row belongs to, for roles that hold for one group alone. */
@@ -84,14 +86,17 @@ export function resource<
   Create extends v.GenericSchema<unknown, Record<string, unknown>>,
   Patch extends v.GenericSchema<unknown, Record<string, unknown>>,
 >(options: Options<Row, Create, Patch>) {
-  const { table, kind, filters = [], role = 'editor', hidden = [] } = options
+  const { table, kind, filters = [], conditions = {}, role = 'editor', hidden = [] } = options
   const ListQuery = v.object({
     ...PageQuery,
     sort: v.optional(v.picklist(SORTS)),
     q: v.optional(v.pipe(v.string(), v.maxLength(200))),
     tag: v.optional(v.pipe(v.string(), v.maxLength(200))),
     ...Object.fromEntries(
-      filters.map((name) => [name, v.optional(v.pipe(v.string(), v.maxLength(300)))]),
+      [...filters, ...Object.keys(conditions)].map((name) => [
+        name,
+        v.optional(v.pipe(v.string(), v.maxLength(300))),
+      ]),
     ),
   })
   const tags = [`${kind}s`]
@@ -119,10 +124,12 @@ export function resource<
         const descending = order.startsWith('-')
         const column = order.replace('-', '')
         const cursor = decodeCursor(query.after, 2)
+        const named = Object.entries(conditions).filter(([name]) => query[name] !== undefined)
         const matches = sql`
         ${query.q ? sql`and (name ilike ${`%${escapeLike(query.q)}%`} or description ilike ${`%${escapeLike(query.q)}%`})` : sql``}
         ${query.tag ? sql`and ${query.tag} = any (tags)` : sql``}
         ${filters.map((name) => (query[name] === undefined ? sql`` : matching(sql, name, query[name])))}
+        ${named.length > 0 ? named.map(([name, of]) => of(sql, query[name]!)) : sql``}
       `
         const include = (query.include ?? '').split(',')
         const used = include.includes('used')

@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import { describeRoute } from 'hono-openapi'
 import * as v from 'valibot'
 import { fail } from '#core/errors.ts'
-import { quoteTableDuckdb, TABLE_NAME } from '#core/names.ts'
+import { literalDuckdb, quoteTableDuckdb, TABLE_NAME } from '#core/names.ts'
 import { MASK } from '#engine/engine.ts'
 import type { QueryResult } from '#engine/engine.ts'
 import type { Db } from '#sql/db.ts'
@@ -143,12 +143,23 @@ export const tables = new Hono<Env>()
   )
   .get(
     '/:name/quarantine',
-    describeRoute({ tags, summary: 'Rows in quarantine, with the rules that they failed' }),
-    validate('query', RowsQuery),
+    describeRoute({
+      tags,
+      summary: 'Rows in quarantine, with the rules that they failed; of one rule or batch if named',
+    }),
+    validate('query', v.object({ ...RowsQuery.entries, rule: word, batch: word })),
     async (c) => {
       const name = tableName(c)
+      const { rule, batch, ...query } = c.req.valid('query')
+      const has = (field: string, value: string | undefined) =>
+        value === undefined
+          ? []
+          : [
+              `list_contains(list_transform(_errors, lambda e: e.${field}), ${literalDuckdb(value)})`,
+            ]
+      const where = [...has('rule', rule), ...has('batch_id', batch)].join(' and ')
       try {
-        return c.json(await rowsOf(c, `${name}_quarantine`, c.req.valid('query'), name))
+        return c.json(await rowsOf(c, `${name}_quarantine`, query, name, where))
       } catch (error) {
         // A quarantine that no row has ever gone to isn't there yet: that is good news, not an error
         if ((error as { code?: string }).code !== 'table_missing') throw error
@@ -225,9 +236,11 @@ async function rowsOf(
   name: string,
   query: v.InferOutput<typeof RowsQuery>,
   policiesOf = name,
+  where = '',
 ): Promise<QueryResult> {
   need(c, 'viewer')
-  const result = await queryTable(c, name, `select * from ${quoteTableDuckdb(name)}`, query)
+  const rows = `select * from ${quoteTableDuckdb(name)}${where && ` where ${where}`}`
+  const result = await queryTable(c, name, rows, query)
   return masked(result, await hiddenColumns(c, policiesOf))
 }
 
