@@ -9,6 +9,16 @@ export const paths = {
   schedules: () => '/schedules',
   schedule: (id: string) => `/schedules/${encodeURIComponent(id)}`,
   newSchedule: () => '/schedules/new',
+  /** Rules; `tab` tables: scores, results: rules beside batches. */
+  quality: (view: QualityView = {}) => `/quality${query(view)}`,
+  rule: (id: string) => `/quality/rules/${encodeURIComponent(id)}`,
+  newRule: (from: { table?: string; column?: string } = {}) => `/quality/rules/new${query(from)}`,
+  quarantine: () => '/quarantine',
+  quarantined: (table: string, of: { rule?: string; batch?: string } = {}) =>
+    `/quarantine/${encodeURIComponent(table)}${query(of)}`,
+  audit: (filter: { row_id?: string; table?: string } = {}) => `/audit${query(filter)}`,
+  schemaChanges: (filter: { table?: string } = {}) => `/audit/schema${query(filter)}`,
+  help: (at: { topic?: string; q?: string } = {}) => `/help${query(at)}`,
   batches: (filter: BatchFilter = {}) => `/batches${query(filter)}`,
   sources: () => '/sources',
   source: (id: string) => `/sources/${encodeURIComponent(id)}`,
@@ -18,6 +28,13 @@ export const paths = {
     `/sources/new${query(at)}`,
   batch: (id: string, view: BatchView = {}) =>
     `/batches/${encodeURIComponent(id)}${query({ ...view, tab: view.tab === 'timeline' ? undefined : view.tab })}`,
+}
+
+export type QualityView = {
+  tab?: 'tables' | 'results'
+  target?: string
+  group?: string
+  status?: string
 }
 
 /** Names of the icons in Nav.svelte. */
@@ -62,15 +79,22 @@ export const NAV: { title: string; entries: NavEntry[] }[] = [
       { key: 'g', label: 'Groups', href: tablePaths.groups(), icon: 'groups' },
       { key: 't', label: 'Tables', href: tablePaths.tables(), icon: 'tables' },
       { key: 'c', label: 'Schedules', href: paths.schedules(), icon: 'schedules' },
+      { key: 'q', label: 'Quality', href: paths.quality(), icon: 'quality' },
     ],
   },
   {
     title: 'Operate',
-    entries: [{ key: 'b', label: 'Batches', href: paths.batches(), icon: 'batches' }],
+    entries: [
+      { key: 'b', label: 'Batches', href: paths.batches(), icon: 'batches' },
+      { label: 'Quarantine', href: paths.quarantine(), icon: 'quarantine' },
+    ],
   },
   {
     title: 'Admin',
-    entries: [],
+    entries: [
+      { key: 'a', label: 'Audit log', href: paths.audit(), icon: 'audit' },
+      { label: 'Help', href: paths.help(), icon: 'help' },
+    ],
   },
 ]
 

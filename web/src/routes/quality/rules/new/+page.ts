@@ -1,0 +1,6 @@
+export function load({ url }: { url: URL }) {
+  return {
+    table: url.searchParams.get('table') ?? undefined,
+    column: url.searchParams.get('column') ?? undefined,
+  }
+}
