@@ -1,5 +1,6 @@
 // The reads of the screens that watch and steer: comparison of batches, and what follows in their areas.
 import { queryOptions } from '@tanstack/svelte-query'
+import { auditApi } from '#lib/api/audit.ts'
 import { batchApi } from '#lib/api/batches.ts'
 import { qualityApi, rules } from '#lib/api/quality.ts'
 import { scheduleApi, schedules } from '#lib/api/schedules.ts'
@@ -13,6 +14,16 @@ export const RULES: ListSpec = {
   filters: ['target', 'check', 'status', 'on_fail', 'origin', 'column', 'group'],
 }
 export const ruleList = (state: ListState) => listQuery('dq-rules', rules.list, state)
+
+export const AUDIT: ListSpec = {
+  filters: ['actor', 'table', 'operation', 'origin', 'row_id', 'from', 'to'],
+  sort: '-time',
+}
+export const auditList = (state: ListState) => listQuery('changes', auditApi.list, state)
+
+export const SCHEMA_CHANGES: ListSpec = { filters: ['table', 'kind', 'group'], sort: '-time' }
+export const schemaChangeList = (state: ListState) =>
+  listQuery('schema-changes', auditApi.schemaChanges, state)
 
 export const operate = {
   compare: (id: string, other: string | undefined) =>
