@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Batch } from '#lib/api.ts'
-import { activeOf, attentionOf, byGroup, usualDuration } from '#lib/home.ts'
+import { activeOf, attentionOf, byGroup, timelineOf, usualDuration } from '#lib/home.ts'
 import type { State } from '#core/batch.ts'
 
 const batch = (minute: number, state: State, more: Partial<Batch> = {}): Batch => ({
@@ -94,4 +94,42 @@ it('knows how long a batch usually takes from those that succeeded', () => {
   expect(usualDuration([])).toBeNull()
   expect(usualDuration([batch(1, 'failed')])).toBeNull()
   expect(usualDuration([batch(1, 'succeeded'), batch(2, 'failed')])).toBe(30_000)
+})
+
+describe('the timeline', () => {
+  const NOW = Date.parse('2026-11-23T10:10:00Z')
+  const ran = (id: string, created_at: string, finished_at: string | null) =>
+    ({ id, created_at, finished_at }) as unknown as Batch
+
+  it('counts a batch in every piece in which it ran, though it began before', () => {
+    const buckets = timelineOf(
+      [
+        ran('a', '2026-11-23T07:50:00Z', '2026-11-23T08:40:00Z'),
+        ran('b', '2026-11-23T10:05:00Z', null),
+      ],
+      ['2026-11-23T10:45:00Z', '2026-11-23T10:50:00Z', '2026-11-23T09:00:00Z'],
+      NOW,
+      2,
+      null,
+    )
+    expect(buckets).toHaveLength(8)
+    expect(buckets.map((bucket) => bucket.batches.map((one) => one.id).join(''))).toEqual([
+      'a',
+      'a',
+      '',
+      '',
+      'b',
+      '',
+      '',
+      '',
+    ])
+    expect(buckets.map((bucket) => bucket.starts)).toEqual([0, 0, 0, 0, 0, 2, 0, 0])
+  })
+
+  it('says nothing of a time whose batches are not all known', () => {
+    const batches = [ran('a', '2026-11-23T08:05:00Z', '2026-11-23T09:40:00Z')]
+    const from = Date.parse('2026-11-23T09:00:00Z')
+    const buckets = timelineOf(batches, [], NOW, 2, from)
+    expect(buckets.map((bucket) => bucket.batches.length)).toEqual([0, 0, 1, 1, 0, 0, 0, 0])
+  })
 })

@@ -17,13 +17,13 @@ export function byGroup(...lists: (readonly Batch[])[]): Map<string, Batch[]> {
 export type Attention = {
   /** The newest batch that failed or waits. */
   batch: Batch
-  /** How many in a row failed, this one included; 0 for one that waits. */
+  /** How many in a row failed, this one included; 0 for one that waits or warns. */
   failures: number
 }
 
 /**
- * One entry per group and environment whose last ended batch failed, or that waits for a person: failures first, the
- * oldest trouble on top. A later success settles a failure, a run in progress does not yet.
+ * One entry per group and environment whose last ended batch failed or warned, or that waits for a person: failures first, warnings
+ * last, the oldest trouble on top. A later success settles a failure, a run in progress does not yet.
  */
 export function attentionOf(groups: Iterable<readonly Batch[]>): Attention[] {
   const found: Attention[] = []
@@ -32,13 +32,58 @@ export function attentionOf(groups: Iterable<readonly Batch[]>): Attention[] {
       const waiting = of.find((batch) => batch.state === 'waiting')
       if (waiting) found.push({ batch: waiting, failures: 0 })
       const ended = of.filter((batch) => isFinal(batch.state))
+      if (ended[0]?.state === 'succeeded' && ended[0].warned)
+        found.push({ batch: ended[0], failures: 0 })
       if (ended[0]?.state !== 'failed') continue
       const good = ended.findIndex((batch) => batch.state !== 'failed')
       found.push({ batch: ended[0], failures: good < 0 ? ended.length : good })
     }
-  return found.sort(
-    (a, b) => Number(b.failures > 0) - Number(a.failures > 0) || newer(b.batch, a.batch),
-  )
+  return found.sort((a, b) => gravity(b) - gravity(a) || newer(b.batch, a.batch))
+}
+
+function gravity({ batch, failures }: Attention): number {
+  return failures > 0 ? 2 : batch.state === 'waiting' ? 1 : 0
+}
+
+export type Bucket = {
+  from: number
+  to: number
+  /** Batches that ran at some moment of it, as the list with the same window counts them. */
+  batches: Batch[]
+  /** Starts that are to come. */
+  starts: number
+}
+
+/**
+ * Time from `hours` before to `hours` after now in equal pieces. `complete_from`: batches from before it are not all known, so that
+ * earlier pieces have none; null where all are.
+ */
+export function timelineOf(
+  batches: readonly Batch[],
+  starts: readonly string[],
+  now: number,
+  hours: number,
+  complete_from: number | null,
+): Bucket[] {
+  const size = 30 * 60_000
+  const middle = Math.floor(now / size) * size
+  const first = middle - hours * 3_600_000
+  const buckets: Bucket[] = []
+  for (let from = first; from < middle + hours * 3_600_000; from += size)
+    buckets.push({ from, to: from + size, batches: [], starts: 0 })
+  for (const batch of batches) {
+    const begin = Date.parse(batch.created_at)
+    const end = batch.finished_at ? Date.parse(batch.finished_at) : now
+    for (const bucket of buckets)
+      if (begin < bucket.to && end >= bucket.from && bucket.from <= now)
+        if (complete_from === null || bucket.from >= complete_from) bucket.batches.push(batch)
+  }
+  for (const start of starts) {
+    const at = Date.parse(start)
+    const bucket = buckets[Math.floor((at - first) / size)]
+    if (bucket && at >= now) bucket.starts++
+  }
+  return buckets
 }
 
 /** What runs or is queued, running first, the longest on top. */
