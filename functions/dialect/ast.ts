@@ -92,18 +92,29 @@ export type Select = {
   at: number
   distinct: boolean
   /** `end`: offset of what follows the expression, spaces between them included. */
-  items: { expr: Expr; alias?: string; at: number; end: number }[]
+  /** `aliases`: AS (a, b) of a generator. */
+  items: { expr: Expr; alias?: string; aliases?: string[]; at: number; end: number }[]
   from: Source[]
   views: LateralView[]
   where?: Expr
   group?: Expr[] | 'ALL'
+  /** ROLLUP, CUBE and GROUPING SETS, unfolded: each set by its keys, all of which are in `group`. */
+  sets?: Expr[][]
   having?: Expr
   qualify?: Expr
   windows: { name: string; window: Window }[]
 }
 export type Source =
   | { k: 'table'; at: number; parts: string[]; alias?: string; columns: string[] }
-  | { k: 'derived'; at: number; query: Query; alias?: string; columns: string[] }
+  | {
+      k: 'derived'
+      at: number
+      query: Query
+      /** LATERAL: it may use the sources to its left. */
+      lateral?: boolean
+      alias?: string
+      columns: string[]
+    }
   | { k: 'values'; at: number; rows: Expr[][]; alias?: string; columns: string[] }
   | {
       k: 'join'
@@ -113,6 +124,29 @@ export type Source =
       right: Source
       on?: Expr
       using?: string[]
+      /** The columns of USING are those that both sides have. */
+      natural?: boolean
+    }
+  | {
+      k: 'unpivot'
+      at: number
+      of: Source
+      nulls: boolean
+      values: string[]
+      name: string
+      groups: { columns: string[]; alias?: string }[]
+      alias?: string
+      columns: string[]
+    }
+  | {
+      k: 'pivot'
+      at: number
+      of: Source
+      aggregates: { expr: Expr; alias?: string }[]
+      by: string[]
+      values: { exprs: Expr[]; alias?: string }[]
+      alias?: string
+      columns: string[]
     }
 export type LateralView = {
   at: number

@@ -17,14 +17,17 @@ import {
 import { shiftBits } from './functions/bits.ts'
 import { likePattern, regexLiteral } from './patterns.ts'
 import { raise } from './prelude.ts'
+import { REFUSED } from './refused.ts'
 import { arithmetic, bitwise, comparable, comparison, concat, logical, unary } from './operators.ts'
 import { fields, resolve, type Scope } from './scope.ts'
 import {
   BOOLEAN,
+  duck,
   hasMap,
   INT,
   isIntegral,
   isNested,
+  isTime,
   STRING,
   textOf,
   VOID,
@@ -65,6 +68,8 @@ export type Group = {
   inner: Env
   /** By canonical text of the key's expression. */
   keys: Map<string, Value>
+  /** The inner texts of the keys by their canonical text; only with ROLLUP, CUBE or GROUPING SETS. */
+  sets?: Map<string, string>
   /** Registers an aggregate of the inner level; the value reads it from outside. */
   aggregate: (value: Value) => Value
 }
@@ -382,12 +387,18 @@ function scalar(query: Query, env: Env, at: number): Value {
 function call(expr: Call, env: Env): Value {
   const { source } = env
   const entry = lookup(expr.name)
-  if (!entry) return source.unsupported(`The function ${expr.name}`, expr.at, near(expr.name))
+  if (!entry)
+    return source.unsupported(
+      `The function ${expr.name}`,
+      expr.at,
+      REFUSED.get(expr.name)?.reason ?? near(expr.name),
+    )
   if (entry.kind === 'aggregate' || entry.kind === 'window') {
     if (expr.over !== undefined) return windowed(expr, env)
     if (entry.kind === 'window') return source.unsupported(`${expr.name} without OVER`, expr.at)
     if (!env.group) return source.unsupported(`The aggregate ${expr.name} in ${env.where}`, expr.at)
     const { inner } = env.group
+    if (expr.name === 'grouping' || expr.name === 'grouping_id') return grouping(expr, env.group)
     const args = starless(expr).map((arg) => compile(arg, inner))
     const parts = entry.aggregate(context(expr, args, inner))
     return env.group.aggregate(finish(expr, parts, inner, ''))
@@ -410,6 +421,27 @@ function near(name: string): string | undefined {
   return lookup(`${name}s`) || lookup(name.replace(/s$/, ''))
     ? `Did you mean ${lookup(`${name}s`) ? `${name}s` : name.replace(/s$/, '')}?`
     : undefined
+}
+
+/** grouping(key) and grouping_id(…): which keys a row of ROLLUP, CUBE or GROUPING SETS is summed over. */
+function grouping(expr: Call, group: Group): Value {
+  const { inner, sets } = group
+  const { source } = inner
+  if (!sets) return source.type(`${expr.name} needs ROLLUP, CUBE or GROUPING SETS`, expr.at)
+  if (expr.distinct || expr.filter || expr.nulls || expr.within)
+    source.unsupported(`${expr.name} of this form`, expr.at)
+  if (expr.name === 'grouping' && expr.args.length !== 1)
+    source.type('grouping takes one key', expr.at)
+  const texts = expr.args.length
+    ? expr.args.map(
+        (arg) =>
+          sets.get(canonical(arg, inner)) ??
+          source.type(`${expr.name} takes keys of GROUP BY`, arg.at),
+      )
+    : [...sets.values()]
+  const type: T = { kind: expr.name === 'grouping' ? 'tinyint' : 'bigint' }
+  const sql = `CAST(grouping(${texts.join(', ')}) AS ${duck(type)})`
+  return group.aggregate(source.make(sql, type, [], { nullable: false, at: expr.at }))
 }
 
 /** count(*) has no argument. */
@@ -518,7 +550,14 @@ function windowed(expr: Call, env: Env): Value {
   const words = [
     keys.length ? `PARTITION BY ${keys.map((key) => key.sql).join(', ')}` : '',
     order.length ? `ORDER BY ${order.map((item) => item.sql).join(', ')}` : '',
-    frame ? frameText(frame, order.length > 0, inside, definition.at) : '',
+    frame
+      ? frameText(
+          frame,
+          order.map((item) => item.value),
+          inside,
+          definition.at,
+        )
+      : '',
   ].filter(Boolean)
   const all = { ...parts, parts: [...parts.parts, ...keys, ...order.map((item) => item.value)] }
   return finish(expr, all, inside, ` OVER (${words.join(' ')})`)
@@ -536,12 +575,12 @@ function merged(window: Window, env: Env): Window {
 
 function frameText(
   frame: NonNullable<Window['frame']>,
-  ordered: boolean,
+  keys: Value[],
   env: Env,
   at: number,
 ): string {
   if (
-    !ordered &&
+    keys.length === 0 &&
     frame.unit === 'RANGE' &&
     [frame.start, frame.end].some((b) => b.side === 'CURRENT')
   )
@@ -549,13 +588,34 @@ function frameText(
   const bound = (each: typeof frame.start) => {
     if (each.side === 'CURRENT') return 'CURRENT ROW'
     if (!each.offset) return `UNBOUNDED ${each.side}`
-    if (frame.unit === 'RANGE') return env.source.unsupported('A RANGE frame with an offset', at)
     const value = compile(each.offset, env)
+    if (frame.unit === 'RANGE') return `${distance(value, keys, env, at)} ${each.side}`
     if (value.literal == null || value.type.kind !== 'int' || Number(value.literal) < 0)
       return env.source.unsupported('A frame’s offset that isn’t a whole number', at)
     return `${value.literal} ${each.side}`
   }
   return `${frame.unit} BETWEEN ${bound(frame.start)} AND ${bound(frame.end)}`
+}
+
+/** How far a RANGE frame goes from the one key that orders it: a number, days or an interval. */
+function distance(value: Value, keys: Value[], env: Env, at: number): string {
+  const key = keys[0]?.type
+  const far = Number(value.literal)
+  if (!key || keys.length > 1)
+    return env.source.type('A RANGE frame with an offset needs one key in ORDER BY', at)
+  if (value.literal == null || typeof value.literal === 'boolean' || !(far >= 0))
+    return env.source.unsupported('A frame’s offset that isn’t a literal', at)
+  if (isIntegral(key) && isIntegral(value.type)) return String(far)
+  if (key.kind === 'decimal' && isIntegral(value.type)) return `${far}::${duck(key)}`
+  if (key.kind === 'date' && isIntegral(value.type)) return `INTERVAL ${far} DAY`
+  if (isTime(key) && value.type.kind === 'interval_day')
+    return `to_microseconds(CAST('${far}' AS BIGINT))`
+  if (isTime(key) && value.type.kind === 'interval_month') return `to_months(${far})`
+  return env.source.unsupported(
+    `A RANGE frame of ${textOf(value.type)} over ${textOf(key)}`,
+    at,
+    'Use ROWS, or a whole number or interval that fits the key.',
+  )
 }
 
 /** A sort key with Spark's place for NULLs: first when ascending, last when descending. */

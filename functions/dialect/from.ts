@@ -6,6 +6,7 @@ import type { SparkType } from '#core/types.ts'
 import type { Call, Select, Source as Written } from './ast.ts'
 import { cast } from './cast.ts'
 import { compile, type Env } from './expression.ts'
+import { generate, generator } from './generators.ts'
 import { place } from './lexer.ts'
 import { comparable, comparison, logical } from './operators.ts'
 import {
@@ -18,8 +19,9 @@ import {
   type Out,
   type QueryEnv,
 } from './query.ts'
+import { pivotQuery, unpivot } from './pivot.ts'
 import type { Scope, ScopeColumn } from './scope.ts'
-import { duck, textOf, VOID, wider, type T } from './types.ts'
+import { duck, VOID, wider, type T } from './types.ts'
 import type { Value } from './value.ts'
 
 export type From = {
@@ -34,15 +36,13 @@ export type From = {
 
 type Part = { sql: string; columns: ScopeColumn[]; hidden: ScopeColumn[]; names: string[] }
 
-const GENERATORS = ['explode', 'explode_outer', 'posexplode', 'posexplode_outer']
-export const generator = (call: Call): boolean => GENERATORS.includes(call.name)
-
 export function compileSources(
   select: Select,
   env: QueryEnv,
   base: (scope: Scope, where: string) => Env,
 ): From {
-  const parts = select.from.map((source) => compileSource(source, env, base))
+  const parts: Part[] = []
+  for (const each of select.from) parts.push(compileSource(each, env, base, parts))
   const from: From & { text: string } = {
     text: parts.map((part) => part.sql).join(' CROSS JOIN '),
     get sql() {
@@ -52,7 +52,7 @@ export function compileSources(
     hidden: parts.flatMap((part) => part.hidden),
     where: parts.flatMap((part) => part.names).join(', ') || 'a query without FROM',
     generate: (call, names, inner) => {
-      const made = generate(call, { table: '', names, outer: false }, env, inner)
+      const made = generate(call, { table: '', names, outer: false }, env.unique, inner)
       from.text = from.text ? `${from.text} ${made.join}` : made.alone
       return made.columns
     },
@@ -68,7 +68,7 @@ export function compileSources(
     const made = generate(
       view.call,
       { table: view.table, names: view.columns, outer: view.outer },
-      env,
+      env.unique,
       base(scope, 'LATERAL VIEW'),
     )
     from.text += ` ${made.join}`
@@ -77,79 +77,44 @@ export function compileSources(
   return from
 }
 
-function generate(
-  call: Call,
-  { table, names, outer }: { table: string; names: string[]; outer: boolean },
-  env: QueryEnv,
-  inner: Env,
-): { join: string; alone: string; columns: ScopeColumn[] } {
-  const { source } = env
-  if (call.args.length !== 1) source.type(`${call.name} takes one array or map`, call.at)
-  const arg = compile(call.args[0]!, inner)
-  const withPosition = call.name.startsWith('pos')
-  const keepsEmpty = outer || call.name.endsWith('_outer')
-  const alias = env.unique('v')
-  const out: { name: string; sql: string; type: T; nullable: boolean }[] = []
-  if (arg.type.kind === 'array') {
-    if (withPosition)
-      out.push({
-        name: 'pos',
-        sql: `CAST(generate_subscripts(${arg.sql}, 1) - 1 AS INTEGER)`,
-        type: { kind: 'int' },
-        nullable: keepsEmpty,
-      })
-    out.push({ name: 'col', sql: `unnest(${arg.sql})`, type: arg.type.element, nullable: true })
-  } else if (arg.type.kind === 'map' && !withPosition) {
-    out.push({
-      name: 'key',
-      sql: `unnest(map_keys(${arg.sql}))`,
-      type: arg.type.key,
-      nullable: keepsEmpty,
-    })
-    out.push({
-      name: 'value',
-      sql: `unnest(map_values(${arg.sql}))`,
-      type: arg.type.value,
-      nullable: true,
-    })
-  } else source.unsupported(`${call.name} of ${textOf(arg.type)}`, call.at)
-  if (names.length && names.length !== out.length)
-    source.type(`${call.name} gives ${out.length} columns, not ${names.length}`, call.at)
-  const columns = out.map((column, i): ScopeColumn => {
-    const name = names[i] ?? column.name
-    const value = source.make(`${alias}.${quoteDuckdb(name)}`, column.type, [], {
-      nullable: column.nullable,
-      at: call.at,
-    })
-    return { name, qualifiers: table ? [table] : [alias], value: { ...value, from: arg.from } }
-  })
-  const items = out.map((column, i) => `${column.sql} AS ${quoteDuckdb(names[i] ?? column.name)}`)
-  const query = `(SELECT ${items.join(', ')})`
-  return {
-    join: keepsEmpty
-      ? `LEFT JOIN LATERAL ${query} AS ${alias} ON true`
-      : `CROSS JOIN LATERAL ${query} AS ${alias}`,
-    alone: `${query} AS ${alias}`,
-    columns,
-  }
-}
-
+/** `before`: what stands to the left, which a lateral subquery may use. */
 function compileSource(
   written: Written,
   env: QueryEnv,
   base: (scope: Scope, where: string) => Env,
+  before: Part[] = [],
 ): Part {
   const { source } = env
   switch (written.k) {
+    case 'pivot': {
+      const of = compileSource(written.of, env, base)
+      const body = pivotQuery(source, written, of.columns)
+      const query = { at: written.at, ctes: [], body, order: [] }
+      return compileSource({ ...written, k: 'derived', query }, env, base)
+    }
+    case 'unpivot': {
+      const of = compileSource(written.of, env, base)
+      const where = of.names.join(', ')
+      const made = unpivot(source, written, { ...of, where }, env.unique)
+      if (written.columns.length) source.unsupported('Names for the columns of UNPIVOT', written.at)
+      return { ...made, hidden: [], names: [written.alias ?? 'UNPIVOT'] }
+    }
     case 'table':
       return table(written, env)
     case 'derived': {
-      const compiled = compileQuery(written.query, { ...env, parent: undefined })
+      const around: Scope = {
+        columns: before.flatMap((part) => part.columns),
+        hidden: before.flatMap((part) => part.hidden),
+        parent: env.parent,
+        where: before.flatMap((part) => part.names).join(', '),
+      }
+      const parent = written.lateral ? around : undefined
+      const compiled = compileQuery(written.query, { ...env, parent })
       const alias = env.unique('d')
       const columns = renamed(source, compiled.columns, written.columns, written.at)
       const list = columnList(columns)
       return {
-        sql: `(${compiled.sql}) AS ${alias}(${list})`,
+        sql: `${written.lateral ? 'LATERAL ' : ''}(${compiled.sql}) AS ${alias}(${list})`,
         columns: scopeColumns(columns, alias, written.alias, env),
         hidden: [],
         names: [written.alias ?? 'a subquery'],
@@ -279,9 +244,12 @@ function join(
   base: (scope: Scope, where: string) => Env,
 ): Part {
   const { source } = env
-  const left = compileSource(written.left, env, base)
-  const right = compileSource(written.right, env, base)
   const { type } = written
+  const left = compileSource(written.left, env, base)
+  const right = compileSource(written.right, env, base, [left])
+  const isLateral = written.right.k === 'derived' && written.right.lateral === true
+  if (isLateral && type !== 'INNER' && type !== 'CROSS' && type !== 'LEFT')
+    source.unsupported(`${type} JOIN with a lateral subquery`, written.at)
   const names = [...left.names, ...right.names]
   const nullable = (column: ScopeColumn): ScopeColumn => ({
     ...column,
@@ -295,11 +263,18 @@ function join(
 
   let condition: string | undefined
   let columns = [...leftColumns, ...rightColumns]
-  if (written.using) {
+  const using = written.natural
+    ? left.columns
+        .map((column) => column.name)
+        .filter((name) =>
+          right.columns.some((column) => column.name.toLowerCase() === name.toLowerCase()),
+        )
+    : written.using
+  if (using?.length) {
     const merged: ScopeColumn[] = []
     const tests: Value[] = []
     const gone = new Set<ScopeColumn>()
-    for (const name of written.using) {
+    for (const name of using) {
       const find = (part: Part, all: ScopeColumn[]) => {
         const found = all.filter((column) => column.name.toLowerCase() === name.toLowerCase())
         if (found.length === 1) return found[0]!
@@ -336,7 +311,8 @@ function join(
       where: names.join(', '),
     }
     condition = filterText(source, written.on, base(scope, 'ON'))
-  } else if (type !== 'CROSS' && type !== 'INNER') {
+  } else if (isLateral && type === 'LEFT') condition = 'true'
+  else if (type !== 'CROSS' && type !== 'INNER') {
     source.unsupported(`${type} JOIN without ON`, written.at)
   }
   const isHalf = type === 'SEMI' || type === 'ANTI'

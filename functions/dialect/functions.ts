@@ -12,6 +12,7 @@ import { DATE_PARTS } from './functions/date-parts.ts'
 import { DATE_TEXTS } from './functions/date-texts.ts'
 import { ENCODINGS } from './functions/encodings.ts'
 import { EPOCHS } from './functions/epochs.ts'
+import { JSONS } from './functions/json.ts'
 import { LAMBDAS } from './functions/lambdas.ts'
 import { MAPS } from './functions/maps.ts'
 import { MATHEMATICS } from './functions/mathematics.ts'
@@ -36,6 +37,7 @@ const ENTRIES: FunctionEntry[] = [
   ...DATE_TEXTS,
   ...ENCODINGS,
   ...EPOCHS,
+  ...JSONS,
   ...LAMBDAS,
   ...MAPS,
   ...MATHEMATICS,

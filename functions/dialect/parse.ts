@@ -31,7 +31,7 @@ export function parseExpression(sql: string): Expr {
 const OTHER_STATEMENTS = new Set(
   (
     'INSERT UPDATE DELETE MERGE CREATE DROP ALTER TRUNCATE COPY SET RESET USE SHOW DESCRIBE DESC EXPLAIN GRANT REVOKE CALL ' +
-    'EXECUTE REFRESH CACHE UNCACHE ANALYZE OPTIMIZE VACUUM MSCK LOAD ADD DECLARE BEGIN COMMENT RESTORE TABLE MAP REDUCE ' +
+    'EXECUTE REFRESH CACHE UNCACHE ANALYZE OPTIMIZE VACUUM MSCK LOAD ADD DECLARE BEGIN COMMENT RESTORE MAP REDUCE ' +
     'ATTACH DETACH INSTALL PRAGMA EXPORT IMPORT KILL CLEAR LIST REPLACE'
   ).split(' '),
 )
@@ -105,9 +105,15 @@ function makeParser(sql: string) {
       needOp(')')
       return inner
     }
-    if (isWord('VALUES')) unsupported('VALUES as a query')
+    if (isWord('VALUES') && isOp('(', 1)) {
+      const start = next().at
+      return all(start, { k: 'values', at: start, rows: valueRows(), columns: [] })
+    }
     if (isWord('FROM')) unsupported('A query that begins with FROM')
-    if (isWord('TABLE')) unsupported('TABLE as a query')
+    if (isWord('TABLE')) {
+      const start = next().at
+      return all(start, { k: 'table', at: start, parts: parts('a table'), columns: [] })
+    }
     return select()
   }
   const setExpression = setLevel(setLevel(queryTerm, ['INTERSECT']), [
@@ -116,6 +122,17 @@ function makeParser(sql: string) {
     'MINUS',
     'SETMINUS',
   ])
+
+  /** SELECT * over one source. */
+  const all = (at: number, from: Source): Select => ({
+    k: 'select',
+    at,
+    distinct: false,
+    items: [{ expr: { k: 'star', at, table: [], except: [] }, at, end: at }],
+    from: [from],
+    views: [],
+    windows: [],
+  })
 
   const select = (): Select => {
     const start = peek().at
@@ -148,7 +165,7 @@ function makeParser(sql: string) {
       const end = peek().at
       let alias: string | undefined
       if (takeWord('AS')) {
-        if (isOp('(')) unsupported('Several aliases for one expression')
+        if (isOp('(')) return { expr, aliases: aliasColumns(), at: where, end }
         alias = identifier('an alias')
       } else if (
         peek().kind === 'quoted' ||
@@ -161,7 +178,6 @@ function makeParser(sql: string) {
     if (takeWord('FROM')) {
       result.from = list(source)
       while (isWord('LATERAL')) result.views.push(lateralView())
-      for (const word of ['PIVOT', 'UNPIVOT']) if (isWord(word)) unsupported(word)
     }
     if (takeWord('WHERE')) result.where = expression()
     if (takeWord('GROUP')) {
@@ -170,12 +186,7 @@ function makeParser(sql: string) {
         next()
         result.group = 'ALL'
       } else {
-        for (const word of ['ROLLUP', 'CUBE'])
-          if (isWord(word) && isOp('(', 1)) unsupported(`GROUP BY ${word}`)
-        if (isWord('GROUPING')) unsupported('GROUPING SETS')
-        result.group = list(expression)
-        if (isWord('WITH')) unsupported('GROUP BY … WITH ROLLUP or CUBE')
-        if (isWord('GROUPING')) unsupported('GROUPING SETS')
+        readGroups(result)
       }
     }
     if (takeWord('HAVING')) result.having = expression()
@@ -191,6 +202,123 @@ function makeParser(sql: string) {
         return { name, window: definition }
       })
     return result
+  }
+
+  /** Keys, and the sets that ROLLUP, CUBE and GROUPING SETS unfold to. */
+  const readGroups = (result: Select): void => {
+    let special = false
+    const elements = list(() => {
+      const sets = groupingSets()
+      if (sets) special = true
+      return sets ?? [[expression()]]
+    })
+    result.group = elements.flatMap((sets) => sets.flat())
+    if (takeWord('WITH')) {
+      const word = next().upper
+      if (special || (word !== 'ROLLUP' && word !== 'CUBE'))
+        return invalid('Expected ROLLUP or CUBE after WITH.')
+      const keys = result.group.map((expr) => [expr])
+      result.sets = word === 'ROLLUP' ? rollup(keys) : cube(keys)
+    } else if (isWord('GROUPING') && isWord('SETS', 1)) {
+      result.sets = groupingSets()
+    } else if (special)
+      result.sets = elements.reduce<Expr[][]>(
+        (sets, more) => sets.flatMap((left) => more.map((right) => [...left, ...right])),
+        [[]],
+      )
+    if ((result.sets?.length ?? 0) > 256) unsupported('More than 256 grouping sets')
+  }
+  const rollup = (keys: Expr[][]): Expr[][] =>
+    Array.from({ length: keys.length + 1 }, (_, i) => keys.slice(0, keys.length - i).flat())
+  const cube = (keys: Expr[][]): Expr[][] => {
+    if (keys.length > 8) unsupported('CUBE of more than 8 keys')
+    return Array.from({ length: 2 ** keys.length }, (_, i) =>
+      keys.filter((_key, j) => !(i & (1 << (keys.length - 1 - j)))).flat(),
+    )
+  }
+  /** The sets that ROLLUP, CUBE or GROUPING SETS stand for; undefined if there is none of them. */
+  const groupingSets = (): Expr[][] | undefined => {
+    for (const [word, unfold] of [
+      ['ROLLUP', rollup],
+      ['CUBE', cube],
+    ] as const)
+      if (isWord(word) && isOp('(', 1)) {
+        skip(2)
+        const keys = list(keyGroup)
+        needOp(')')
+        return unfold(keys)
+      }
+    if (!isWord('GROUPING') || !isWord('SETS', 1)) return undefined
+    skip(2)
+    needOp('(')
+    const sets = list(() => nested(() => groupingSets() ?? [keyGroup()])).flat()
+    needOp(')')
+    return sets
+  }
+  /** One key, or several in parentheses. */
+  const keyGroup = (): Expr[] => {
+    if (isOp('(') && isOp(')', 1)) {
+      skip(2)
+      return []
+    }
+    const expr = expression()
+    return expr.k === 'row' ? expr.items : [expr]
+  }
+
+  /** What may follow a source: PIVOT or UNPIVOT, once or more. */
+  const turned = (of: Source): Source => {
+    let source: Source = of
+    for (let links = 0; isWord('PIVOT') || isWord('UNPIVOT'); links++) {
+      if (links > MAX_DEPTH) unsupported(`More than ${MAX_DEPTH} pivots`)
+      source = isWord('PIVOT') ? pivot(source) : unpivot(source)
+    }
+    return source
+  }
+  const columnNames = (): string[] => (isOp('(') ? aliasColumns() : [identifier('a column')])
+  const given = (): string | undefined => {
+    if (takeWord('AS')) return identifier('an alias')
+    const token = peek()
+    return token.kind === 'quoted' || (token.kind === 'word' && !RESERVED.has(token.upper))
+      ? next().text
+      : undefined
+  }
+  const pivot = (of: Source): Source => {
+    const start = next().at
+    needOp('(')
+    const aggregates = list(() => {
+      const expr = expression()
+      return { expr, alias: isWord('FOR') ? undefined : given() }
+    })
+    needWord('FOR')
+    const by = columnNames()
+    needWord('IN')
+    needOp('(')
+    const values = list(() => {
+      const expr = expression()
+      return { exprs: expr.k === 'row' ? expr.items : [expr], alias: given() }
+    })
+    needOp(')')
+    needOp(')')
+    return { k: 'pivot', at: start, of, aggregates, by, values, ...alias() }
+  }
+  const unpivot = (of: Source): Source => {
+    const start = next().at
+    let nulls = false
+    if (isWord('NULLS', 1)) {
+      nulls = takeWord('INCLUDE')
+      if (!nulls) needWord('EXCLUDE')
+      needWord('NULLS')
+    }
+    needOp('(')
+    const values = columnNames()
+    needWord('FOR')
+    const name = identifier('a column')
+    needWord('IN')
+    needOp('(')
+    const groups = list(() => ({ columns: columnNames(), alias: given() }))
+    needOp(')')
+    needOp(')')
+    return { k: 'unpivot', at: start, of, nulls, values, name, groups, ...alias() }
   }
 
   const lateralView = (): LateralView => {
@@ -223,15 +351,17 @@ function makeParser(sql: string) {
   }
 
   const source = (): Source => {
-    let left = sourcePrimary()
+    let left = turned(sourcePrimary())
     for (let links = 0; ; links++) {
       if (links > MAX_DEPTH) unsupported(`More than ${MAX_DEPTH} joins`)
       const start = peek().at
+      const natural = takeWord('NATURAL')
       const type = joinType()
-      if (!type) return left
-      const right = sourcePrimary()
+      if (!type) return natural ? invalid('Expected JOIN after NATURAL.') : left
+      const right = turned(sourcePrimary())
       const join: Source = { k: 'join', at: start, type, left, right }
-      if (takeWord('ON')) join.on = expression()
+      if (natural) join.natural = true
+      else if (takeWord('ON')) join.on = expression()
       else if (takeWord('USING')) {
         join.using = aliasColumns()
         if (join.using.length === 0) invalid(`Expected ( after USING but found ${seen()}.`)
@@ -240,12 +370,11 @@ function makeParser(sql: string) {
     }
   }
   const joinType = (): Extract<Source, { k: 'join' }>['type'] | undefined => {
-    if (isWord('NATURAL')) unsupported('NATURAL JOIN')
-    if (takeWord('JOIN')) return notLateral('INNER')
+    if (takeWord('JOIN')) return 'INNER'
     for (const word of ['INNER', 'CROSS', 'SEMI', 'ANTI'] as const)
       if (isWord(word) && isWord('JOIN', 1)) {
         skip(2)
-        return notLateral(word)
+        return word
       }
     if (isWord('LEFT') && (isWord('SEMI', 1) || isWord('ANTI', 1))) {
       next()
@@ -257,18 +386,20 @@ function makeParser(sql: string) {
       if (takeWord(word)) {
         takeWord('OUTER')
         needWord('JOIN')
-        return notLateral(word)
+        return word
       }
     return undefined
-  }
-  const notLateral = <T>(type: T): T => {
-    if (isWord('LATERAL')) unsupported('A lateral subquery')
-    return type
   }
   const sourcePrimary = (): Source => {
     parameter()
     const start = peek().at
-    if (isWord('LATERAL')) unsupported('A lateral subquery')
+    if (takeWord('LATERAL')) {
+      if (!isOp('(')) unsupported('LATERAL with a table function', start)
+      needOp('(')
+      const inner = query()
+      needOp(')')
+      return { k: 'derived', at: start, query: inner, lateral: true, ...alias() }
+    }
     if (isOp('(') && isWord('VALUES', 1)) {
       next()
       next()

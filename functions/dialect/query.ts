@@ -7,8 +7,9 @@ import { parseType, type Column, type SparkType } from '#core/types.ts'
 import type { Expr, Query, Select, SetOperation, SortItem, Window } from './ast.ts'
 import { cast, implicit } from './cast.ts'
 import { canonical, compile, direction, sortKey, type Env, type Group } from './expression.ts'
-import { compileSources, generator, type From } from './from.ts'
+import { compileSources, type From } from './from.ts'
 import { lookup } from './functions.ts'
+import { generator } from './generators.ts'
 import { place } from './lexer.ts'
 import { resolve, type Scope, type ScopeColumn } from './scope.ts'
 import { BOOLEAN, duck, textOf, unsigned, wider, type T } from './types.ts'
@@ -301,7 +302,8 @@ function expand(
   base: (scope: Scope, where: string) => Env,
 ): Item[] {
   const { source } = env
-  return select.items.flatMap(({ expr, alias, at }): Item[] => {
+  return select.items.flatMap(({ expr, alias, aliases, at }): Item[] => {
+    if (aliases && !hasGenerator(expr)) source.unsupported('Several aliases for one expression', at)
     if (expr.k === 'star') {
       if (alias !== undefined) source.type('* can’t have an alias', at)
       const wanted = expr.table.map((part) => part.toLowerCase())
@@ -342,7 +344,7 @@ function expand(
         source.unsupported(`${expr.name} beside grouping or another generator`, at)
       const columns = from.generate(
         expr,
-        alias === undefined ? [] : [alias],
+        aliases ?? (alias === undefined ? [] : [alias]),
         base(scope, 'the select list'),
       )
       scope.columns = [...scope.columns, ...columns]
@@ -375,6 +377,7 @@ function grouped(
   const inner = base(scope, 'GROUP BY')
   const keys = new Map<string, Value>()
   const inside: string[] = []
+  const texts = new Map<string, string>()
   const addKey = (expr: Expr) => {
     const value = compile(expr, inner)
     if (value.type.kind === 'map') source.type('A map can’t be grouped by', expr.at)
@@ -383,6 +386,7 @@ function grouped(
     if (keys.has(id)) return
     const name = `k${keys.size}`
     inside.push(`${unsigned(value.sql, value.type)} AS ${name}`)
+    texts.set(id, unsigned(value.sql, value.type))
     keys.set(id, {
       ...value,
       sql: `${alias}.${name}`,
@@ -397,32 +401,46 @@ function grouped(
           .filter((item) => !hasAggregate(item.expr) && !isConstant(item.expr))
           .map((item) => item.expr)
       : (select.group ?? []).map((expr) => byOutput(expr, items, scope, source))
+  const sets = select.sets?.map((set) => set.map((expr) => byOutput(expr, items, scope, source)))
   for (const expr of written) {
     if (hasAggregate(expr)) source.type('GROUP BY can’t hold an aggregate', expr.at)
     if (!isConstant(expr)) addKey(expr)
   }
   const keyCount = keys.size
+  const ids = [...keys.keys()]
+  // In a set without it a key is NULL.
+  if (sets) for (const [id, key] of keys) keys.set(id, { ...key, nullable: true })
+  const numbers = sets?.map((set) => [
+    ...new Set(
+      set
+        .filter((expr) => !isConstant(expr))
+        .map((expr) => ids.indexOf(canonical(expr, inner)) + 1),
+    ),
+  ])
   const aggregates = new Map<string, string>()
   const group: Group = {
     inner: base(scope, 'an aggregate'),
     keys,
+    sets: sets && texts,
     aggregate: (value) => {
       const name = aggregates.get(value.sql) ?? `a${aggregates.size}`
       aggregates.set(value.sql, name)
       return { ...value, sql: `${alias}.${name}`, raises: false, weight: 1 }
     },
   }
-  const constantKeys = select.group !== undefined && keyCount === 0
+  const constantKeys = select.group !== undefined && keyCount === 0 && !sets
   return {
     env: { ...base(scope, 'the select list'), group },
     get sql() {
       const columns = [...inside, ...[...aggregates].map(([sql, name]) => `${sql} AS ${name}`)]
       if (columns.length === 0 || constantKeys) columns.push('count(*) AS rows_')
-      const by = keyCount
-        ? ` GROUP BY ${Array.from({ length: keyCount }, (_, i) => i + 1).join(', ')}`
-        : ''
+      const by = numbers
+        ? ` GROUP BY GROUPING SETS (${numbers.map((set) => `(${set.join(', ')})`).join(', ')})`
+        : keyCount
+          ? ` GROUP BY ${Array.from({ length: keyCount }, (_, i) => i + 1).join(', ')}`
+          : ''
       // Grouping by constants gives no group for no rows, unlike no GROUP BY at all.
-      const some = constantKeys ? ' HAVING count(*) > 0' : ''
+      const some = constantKeys || numbers ? ' HAVING count(*) > 0' : ''
       return ` FROM (SELECT ${columns.join(', ')}${from.sql}${where}${by}${some}) AS ${alias}`
     },
   }

@@ -288,7 +288,7 @@ describe.each(names)('%s', (name) => {
         const shape = (list: Column[]) =>
           JSON.stringify(list.map((column) => [column.name, column.type, column.nullable]))
         // We don't track which arrays hold no NULL, and call what comes out of them nullable.
-        const columns = /explode\(/.test(sql)
+        const columns = /explode\(|inline\(/.test(sql)
           ? answer.columns.map((column, i) => ({
               ...column,
               nullable: column.nullable || ours.columns[i]?.nullable === true,

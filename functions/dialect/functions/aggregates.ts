@@ -271,6 +271,20 @@ export const AGGREGATES: FunctionEntry[] = [
   extreme('max'),
   extremeBy('min_by', 'arg_min_null'),
   extremeBy('max_by', 'arg_max_null'),
+  ...(['grouping', 'grouping_id'] as const).map((name): FunctionEntry => ({
+    kind: 'aggregate',
+    name,
+    category,
+    signature: name === 'grouping' ? 'grouping(key)' : 'grouping_id([key, …])',
+    description:
+      name === 'grouping'
+        ? '1 in rows of ROLLUP, CUBE or GROUPING SETS that are summed over the key, else 0.'
+        : 'The bits of grouping() of the keys (all of them), the first one highest.',
+    returns: name === 'grouping' ? 'tinyint' : 'bigint',
+    args: [0, 64],
+    aggregate: (context) =>
+      context.source.unsupported(`${name} with OVER`, context.at, 'Use it beside GROUP BY.'),
+  })),
   truth('bool_and', ['every'], 'bool_and', 'Whether all values are true; NULLs are skipped.'),
   truth('bool_or', ['some', 'any'], 'bool_or', 'Whether a value is true; NULLs are skipped.'),
   spread('stddev_samp', ['stddev', 'std'], 'The standard deviation of a sample; NULL for one row.'),

@@ -268,6 +268,25 @@ export const COLLECTIONS: FunctionEntry[] = [
       })
     },
   })),
+  ...(['inline', 'inline_outer'] as const).map((name): FunctionEntry => ({
+    name,
+    category: 'table',
+    signature: `${name}(array of structs)`,
+    description: `A row for each struct, a column for each of its fields${name === 'inline' ? '' : '; one row of NULLs for none'}. It stands alone in the select list or in LATERAL VIEW.`,
+    returns: 'the types of the fields',
+    args: [1, 1],
+    compile: (context) => context.source.unsupported(`${name} inside of an expression`, context.at),
+  })),
+  {
+    name: 'stack',
+    category: 'table',
+    signature: 'stack(n, a, b, …)',
+    description:
+      'The values in n rows, the last one filled up with NULLs. It stands alone in the select list or in LATERAL VIEW.',
+    returns: 'the types of the first values',
+    args: [2, 99],
+    compile: (context) => context.source.unsupported('stack inside of an expression', context.at),
+  },
   ...(['explode', 'explode_outer', 'posexplode', 'posexplode_outer'] as const).map(
     (name): FunctionEntry => ({
       name,

@@ -39,6 +39,7 @@ const neighbour = (name: 'lag' | 'lead', description: string): FunctionEntry => 
     const type = x.type
     const fallback = given && implicit(context.source, given, type)
     const args = [x.sql, String(offset), ...(fallback ? [fallback.sql] : [])]
+    if (context.call.nulls === 'IGNORE') args.push(`${args.pop()!} IGNORE NULLS`)
     return {
       type,
       nullable: !fallback || fallback.nullable || x.nullable,
@@ -46,6 +47,7 @@ const neighbour = (name: 'lag' | 'lead', description: string): FunctionEntry => 
       ordered: true,
       frameless: true,
       noDistinct: true,
+      nulls: true,
       build: (agg) => agg(name, args),
     }
   },
@@ -108,6 +110,33 @@ export const WINDOWS: FunctionEntry[] = [
   },
   neighbour('lag', 'The value some rows before; the default (or NULL) where there is none.'),
   neighbour('lead', 'The value some rows behind; the default (or NULL) where there is none.'),
+  {
+    kind: 'window',
+    name: 'nth_value',
+    category,
+    signature: 'nth_value(x, n[, true]) OVER (… ORDER BY …)',
+    description: 'The n-th value of the frame; with true the n-th that is not NULL.',
+    returns: 'the type of x',
+    args: [2, 3],
+    aggregate: (context): Aggregate => {
+      const x = context.arg(0)
+      const n = context.whole(1, 'a number')
+      if (n < 1) context.source.type('nth_value counts from 1', context.at)
+      const flag = context.maybe(2)?.literal
+      if (context.args.length > 2 && typeof flag !== 'boolean')
+        context.source.unsupported('nth_value with a flag that isn’t true or false', context.at)
+      const ignore = flag === true || context.call.nulls === 'IGNORE' ? ' IGNORE NULLS' : ''
+      return {
+        type: x.type,
+        nullable: true,
+        parts: [x],
+        ordered: true,
+        nulls: true,
+        noDistinct: true,
+        build: (agg) => agg('nth_value', [x.sql, `${n}${ignore}`]),
+      }
+    },
+  },
   edge('first_value', ['first']),
   edge('last_value', ['last']),
 ]
