@@ -1,5 +1,6 @@
 // What a thing in the way of a deletion is called, and where it is looked at. An area adds its tables' addresses here.
 import type { Dependant } from '#lib/api/client.ts'
+import { paths } from '#lib/paths.ts'
 import { tablePaths } from '#lib/table-paths.ts'
 
 const WORDS: Record<string, string> = {
@@ -9,11 +10,17 @@ const WORDS: Record<string, string> = {
   silver_config: 'Silver table',
   gold_config: 'Gold table',
   dq_rule: 'Rule',
+  source: 'Source',
+  environment: 'Environment',
   compute_profile: 'Compute profile',
 }
 
 /** By the name of the store's table. */
 const HREFS: Record<string, (of: Dependant) => string> = {
+  source: (of) => paths.source(of.id),
+  compute_profile: (of) => paths.compute(of.id),
+  environment: (of) => paths.environment(of.id),
+  token: () => paths.settings('tokens'),
   source_group: (of) => tablePaths.group(of.id),
   raw_config: (of) => tablePaths.config('raw', of.id),
   bronze_config: (of) => tablePaths.table(of.name),

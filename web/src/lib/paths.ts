@@ -26,6 +26,17 @@ export const paths = {
   /** The wizard; with a source that is there already it begins where tables are chosen. `from`: a source to copy. */
   newSource: (at: { source?: string; step?: string; from?: string; kind?: string } = {}) =>
     `/sources/new${query(at)}`,
+  computes: () => '/compute',
+  compute: (id: string) => `/compute/${encodeURIComponent(id)}`,
+  newCompute: (from?: string) => `/compute/new${query({ from })}`,
+  environments: () => '/environments',
+  environment: (id: string) => `/environments/${encodeURIComponent(id)}`,
+  newEnvironment: (from?: string) => `/environments/new${query({ from })}`,
+  ruleSets: () => '/rule-sets',
+  ruleSet: (id: string) => `/rule-sets/${encodeURIComponent(id)}`,
+  newRuleSet: (from?: string) => `/rule-sets/new${query({ from })}`,
+  settings: (tab?: SettingsTab) =>
+    `/settings${query({ tab: tab === 'appearance' ? undefined : tab })}`,
   batch: (id: string, view: BatchView = {}) =>
     `/batches/${encodeURIComponent(id)}${query({ ...view, tab: view.tab === 'timeline' ? undefined : view.tab })}`,
 }
@@ -36,6 +47,9 @@ export type QualityView = {
   group?: string
   status?: string
 }
+
+export const SETTINGS_TABS = ['appearance', 'tokens', 'secrets', 'health'] as const
+export type SettingsTab = (typeof SETTINGS_TABS)[number]
 
 /** Names of the icons in Nav.svelte. */
 export type NavIcon =
@@ -80,6 +94,8 @@ export const NAV: { title: string; entries: NavEntry[] }[] = [
       { key: 't', label: 'Tables', href: tablePaths.tables(), icon: 'tables' },
       { key: 'c', label: 'Schedules', href: paths.schedules(), icon: 'schedules' },
       { key: 'q', label: 'Quality', href: paths.quality(), icon: 'quality' },
+      { label: 'Rule sets', href: paths.ruleSets(), icon: 'rule-sets' },
+      { label: 'Compute', href: paths.computes(), icon: 'compute' },
     ],
   },
   {
@@ -92,6 +108,8 @@ export const NAV: { title: string; entries: NavEntry[] }[] = [
   {
     title: 'Admin',
     entries: [
+      { label: 'Environments', href: paths.environments(), icon: 'environments' },
+      { label: 'Settings', href: paths.settings(), icon: 'settings' },
       { key: 'a', label: 'Audit log', href: paths.audit(), icon: 'audit' },
       { label: 'Help', href: paths.help(), icon: 'help' },
     ],

@@ -254,11 +254,12 @@ async function focusFault(): Promise<void> {
   document.querySelector<HTMLElement>('form [aria-invalid="true"]')?.focus()
 }
 
-// A field that was never filled in is told to be filled in, whatever its type would say.
+// A field that was never filled in is told to be filled in, whatever its type would say; a rule over several fields says more.
 function message(issue: { message: string; type?: string }, path: string, values: Values): string {
   let at: unknown = values
   for (const key of path.split('.')) at = (at as Values | undefined | null)?.[key]
-  if (at === undefined || at === null || at === '') return 'This is needed.'
+  const empty = at === undefined || at === null || at === ''
+  if (empty && issue.type !== 'raw_check' && issue.type !== 'check') return 'This is needed.'
   return issue.message.replace(/ but received [\s\S]*$/, '')
 }
 

@@ -17,6 +17,13 @@ type Row = { id: string; name: string; description?: string; target?: string }
 const EACH = 6
 
 export const KINDS: Kind[] = [
+  {
+    kind: 'Compute profile',
+    collection: 'compute-profiles',
+    href: (row) => paths.compute(row.id),
+  },
+  { kind: 'Environment', collection: 'environments', href: (row) => paths.environment(row.id) },
+  { kind: 'Rule set', collection: 'rule-sets', href: (row) => paths.ruleSet(row.id) },
   { kind: 'Source', collection: 'sources', href: (row) => paths.source(row.id) },
   { kind: 'Group', collection: 'groups', href: (row) => tablePaths.group(row.id) },
   {
