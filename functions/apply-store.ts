@@ -4,6 +4,7 @@ import type { Kind, Row, State } from '#core/metadata-kinds.ts'
 import { sameRow } from '#core/metadata-draft.ts'
 import type { Draft, Entry } from '#core/metadata-draft.ts'
 import { canonicalJson } from '#core/plan.ts'
+import { allowing } from '#sql/db.ts'
 import type { Db, Sql, Tx } from '#sql/db.ts'
 
 export type Snapshot = {
@@ -14,13 +15,25 @@ export type Snapshot = {
   applied: Set<string>
 }
 
+/** In pages, so that an embedded store, which answers in this process, lets other work in between. */
+const ROWS_A_PAGE = 1000
+/** 100 000 configs, on a machine that has other work. */
+const READ_MS = 60_000
+
 /** All metadata of one moment. */
 export function readSnapshot(sql: Sql): Promise<Snapshot> {
+  return allowing(READ_MS, () => readAll(sql))
+}
+
+function readAll(sql: Sql): Promise<Snapshot> {
   return sql.begin('isolation level repeatable read read only', async (tx) => {
     const [version] = await tx<{ value: string }[]>`select value::text from config.metadata_version`
     const state = {} as State
-    for (const kind of KINDS)
-      state[kind.key] = await tx<Row[]>`select * from config.${tx(kind.table)}`
+    for (const kind of KINDS) {
+      state[kind.key] = []
+      const pages = tx<Row[]>`select * from config.${tx(kind.table)}`.cursor(ROWS_A_PAGE)
+      for await (const page of pages) state[kind.key].push(...page)
+    }
     const applied = await tx<{ key: string }[]>`
       select table_name || '/' || row_id as key from config.applied
     `

@@ -1,11 +1,15 @@
 // The child process: one DuckDB for one batch. It runs the steps that it is told to, and says how they ended; order, retries
 // and run state are the parent's. When the parent goes, it goes at once: another owner may already be at work.
 import { rmSync, writeFileSync } from 'node:fs'
+import { setPriority } from 'node:os'
 import type { QueryResult, RuleTest } from '#engine/engine.ts'
 import { openBatch, type Batch } from './batch.ts'
 import { duckdbError, stepError } from './duckdb-error.ts'
 import { emptyOutcome, type FromChild, type Outcome, type ToChild } from './protocol.ts'
 import { openQueries, type Queries } from './query.ts'
+
+/** Of 19: how far the engine stands back. */
+const NICE = 5
 
 const running = new Map<string, AbortController>()
 let batch: Promise<Batch> | undefined
@@ -40,6 +44,13 @@ process.on('message', (message: ToChild) => {
     void answer(message.id, (open, signal) => open.testRule(message.request, signal))
   else running.get(String(message.id))?.abort()
 })
+
+// Who waits for an answer of the API goes before a batch; on a machine that has cores to spare it makes no difference.
+try {
+  setPriority(NICE)
+} catch {
+  // Not permitted everywhere, and only a preference.
+}
 
 // The kernel, short of memory, should take this process and not the one with the metadata.
 if (process.platform === 'linux') {
