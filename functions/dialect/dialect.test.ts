@@ -183,6 +183,66 @@ describe('analyzeQuery', () => {
     ])
   })
 
+  it.each<[name: string, sql: string, from: Record<string, string[]>]>([
+    [
+      'a lambda and a field of an array of structs',
+      'select transform(tags, x -> concat(x, note)) as a, aggregate(tags, 0, (acc, x) -> acc + length(x)) as b from bronze.orders',
+      { a: ['orders.tags', 'orders.note'], b: ['orders.tags'] },
+    ],
+    [
+      'maps and JSON',
+      "select map(id, amount) as a, to_json(struct(id, note)) as b, from_json(note, 'x int').x as c from bronze.orders",
+      {
+        a: ['orders.id', 'orders.amount'],
+        b: ['orders.id', 'orders.note'],
+        c: ['orders.note'],
+      },
+    ],
+    [
+      'generators',
+      'select id, tag, pos from bronze.orders lateral view posexplode(tags) t as pos, tag',
+      { id: ['orders.id'], tag: ['orders.tags'], pos: ['orders.tags'] },
+    ],
+    [
+      'PIVOT',
+      "select * from (select customer_id, note, amount from bronze.orders) pivot (sum(amount) for note in ('a', 'b'))",
+      {
+        customer_id: ['orders.customer_id'],
+        a: ['orders.note', 'orders.amount'],
+        b: ['orders.note', 'orders.amount'],
+      },
+    ],
+    [
+      'UNPIVOT',
+      'select * from (select id, customer_id, id + 1 as next from bronze.orders) unpivot (v for k in (customer_id, next))',
+      { id: ['orders.id'], k: [], v: ['orders.customer_id', 'orders.id'] },
+    ],
+    [
+      'ROLLUP and an ordered list',
+      "select customer_id, grouping_id() as g, listagg(note, ',') within group (order by id) as l from bronze.orders group by rollup(customer_id)",
+      { customer_id: ['orders.customer_id'], g: [], l: ['orders.note', 'orders.id'] },
+    ],
+    [
+      'a lateral subquery',
+      'select c.id, x.total from bronze.customers c, lateral (select sum(o.amount) as total from bronze.orders o where o.customer_id = c.id) x',
+      { id: ['customers.id'], total: ['orders.amount'] },
+    ],
+    [
+      'windows with frames',
+      'select nth_value(note, 2) over (order by id) as a, sum(amount) over (order by at range between interval 1 day preceding and current row) as b from bronze.orders',
+      { a: ['orders.note', 'orders.id'], b: ['orders.amount', 'orders.at'] },
+    ],
+  ])('follows columns through %s', async (_, sql, expected) => {
+    const { lineage } = await analyzeQuery(sql, relations)
+    const found = lineage.map(({ column, from }) => [
+      column,
+      from.map((origin) => `${origin.table.replace('bronze.', '')}.${origin.column}`),
+    ])
+    expect(Object.fromEntries(found)).toEqual(expected)
+    // It runs, too.
+    await rows(sql)
+  })
+
   it.each<[sql: string, refused: RegExp]>([
     ['', /^sql_invalid/],
     ['select', /^sql_invalid: .*line 1, column 7/],
@@ -327,5 +387,15 @@ describe('analyzeExpression', () => {
     await expect(duckdb.runAndReadAll(`select ${sql}`)).rejects.toThrow('LAKEFORGE:NO_BATCH_TIME')
     await duckdb.run("set variable lf_now = timestamptz '2024-02-29 23:59:59+00'")
     expect((await duckdb.runAndReadAll(`select ${sql}`)).getRowsJson()).toEqual([['2024-02-29']])
+    for (const [now, expected] of [
+      ['localtimestamp', '2024-02-29 23:59:59'],
+      ['unix_timestamp()', '1709251199'],
+      ['now()', '2024-02-29 23:59:59+00'],
+    ] as const) {
+      const found = await analyzeExpression(now, [])
+      expect((await duckdb.runAndReadAll(`select ${found.duckdb}`)).getRowsJson()).toEqual([
+        [expected],
+      ])
+    }
   })
 })
