@@ -41,6 +41,7 @@ import { sourceHealth } from './source-health.ts'
 import { sources } from './sources.ts'
 import { health, status } from './status.ts'
 import { sql } from './sql.ts'
+import { sync } from './sync.ts'
 import { tables } from './tables.ts'
 import { tokens } from './tokens.ts'
 
@@ -99,6 +100,7 @@ export function createApp(deps: Deps | ((bindings: unknown) => Deps), auth: Auth
     .route('/api/batches', replays)
     .route('/api/logs', logs)
     .route('/api/changes', changes)
+    .route('/api/sync', sync)
     .route('/api/lineage', lineage)
     .route('/api/overview', overview)
     .route('/api/quality', quality)

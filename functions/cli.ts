@@ -11,6 +11,7 @@ import type { Io } from './cli/io.ts'
 import { apply, exportVerb, plan } from './cli/metadata.ts'
 import { replay } from './cli/replay.ts'
 import { sql } from './cli/sql.ts'
+import { bundle, drift, sync } from './cli/sync.ts'
 import { helpOf, overview, parseCall } from './cli/verb.ts'
 import type { Verb } from './cli/verb.ts'
 
@@ -26,6 +27,9 @@ export const VERBS: readonly Verb[] = [
   status,
   logs,
   sql,
+  sync,
+  drift,
+  bundle,
   token,
   migrate,
   doctor,

@@ -5,6 +5,7 @@ import { totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fail } from '#core/errors.ts'
 import { uuidv7 } from '#core/id.ts'
+import { openNodeDoor } from '#engine/databricks/node-door.ts'
 import { durable } from '#engine/local/durable.ts'
 import { joinHome, takeHome } from '#engine/local/home.ts'
 import type { Home } from '#engine/local/home.ts'
@@ -121,6 +122,7 @@ async function openTaken(home: Home, options: HomeOptions): Promise<OpenHome> {
 
     const deps: Deps = {
       sql,
+      workspaces: openNodeDoor(env),
       engines: { local: engine, spark },
       version: await packageVersion(),
       dialect: () => import('#dialect/index.ts'),

@@ -7,6 +7,7 @@ import { fail } from '#core/errors.ts'
 import type { FieldError } from '#core/errors.ts'
 import { messageOf } from '#core/fields.ts'
 import { TOKEN_ROLES } from '#core/token.ts'
+import type { WorkspaceDoor } from '#engine/databricks/sync-run.ts'
 import type { Engine } from '#engine/engine.ts'
 import type { SourceDoor } from '#engine/source.ts'
 import type { Sql } from '#sql/db.ts'
@@ -33,6 +34,8 @@ export type Deps = {
   sources: SourceDoor | null
   /** Whether a secret can be read here; throws with what to do where it can't. Never answers the value. Absent on Workers. */
   hasSecret?: (reference: string) => Promise<void>
+  /** Logs in to workspaces and has the notebooks that go there; absent on Workers. */
+  workspaces?: WorkspaceDoor
   /** What only this machine can say of itself; absent on Workers. */
   doctor?: () => Promise<Finding[]>
   /** Puts a stream aside on disk; absent where the store has connections to spare, or there is no disk. */

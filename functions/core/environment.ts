@@ -34,7 +34,14 @@ const entries = {
   schedules_paused: orElse(field(v.boolean(), 'Schedules paused'), false),
   host: orNull(
     field(
-      v.pipe(line, v.regex(/^https:\/\/[^\s/]+\/?$/i, 'Give https:// and the host.')),
+      v.pipe(
+        line,
+        // Plain http only to this machine: a fake workspace to try things with
+        v.regex(
+          /^(?:https:\/\/[^\s/]+|http:\/\/(?:localhost|127\.0\.0\.1)(?::\d{1,5})?)\/?$/i,
+          'Give https:// and the host.',
+        ),
+      ),
       'Workspace',
       '',
       {

@@ -23,7 +23,19 @@ export type SourceFile = {
   path: string
   /** Of its text without newlines at the end. */
   sha256: string
+  /** It begins as a notebook does: it is imported as one, and loses its ending. */
+  notebook: boolean
 }
+
+export const NOTEBOOK_HEADER = '# Databricks notebook source'
+
+/** What the tasks of jobs and the pipelines run. */
+const NEEDED = [
+  'source_to_raw.py',
+  'raw_to_bronze.py',
+  'silver_gold_tasks.py',
+  'silver_gold_pipeline.py',
+]
 
 export type GroupInput = {
   group: Group
@@ -71,6 +83,7 @@ export function buildSpecs(input: SpecInput): Specs {
   const placement: Placement[] = []
   const resources: Resource[] = []
   const schemas = new Set([ops_schema])
+  const missing = NEEDED.filter((path) => !input.files.some((file) => file.path === path))
 
   const folders = new Set(['', 'notebooks', 'pipelines', 'plans'])
   for (const file of input.files) {
@@ -82,8 +95,7 @@ export function buildSpecs(input: SpecInput): Specs {
     resources.push({ kind: 'folder', key: path, name: at, spec: { path: at } })
   }
   for (const file of input.files) {
-    // A notebook is imported as one, by its first line, and loses its ending
-    const notebook = !file.path.includes('/') && file.path.endsWith('.py')
+    const { notebook } = file
     const path = `${folder}/notebooks/${notebook ? file.path.slice(0, -3) : file.path}`
     resources.push({
       kind: 'file',
@@ -146,6 +158,13 @@ export function buildSpecs(input: SpecInput): Specs {
       environment: environment.name,
       tags,
     })
+    // A job whose notebooks are not there would fail by night
+    if (missing.length > 0)
+      job.flags.push({
+        level: 'stop',
+        group: group.name,
+        text: `This installation has no ${missing.join(', ')}.`,
+      })
     flags.push(...job.flags)
     if (job.flags.some((flag) => flag.level === 'stop')) {
       held.push(group.name)

@@ -6,7 +6,7 @@ import { openClient } from './client.ts'
 import { openFake } from './fake/index.ts'
 import type { FakeOptions, FakeWorkspace } from './fake/index.ts'
 import { openWorkspace } from './live.ts'
-import { sha256 } from './specs.ts'
+import { NOTEBOOK_HEADER, sha256 } from './specs.ts'
 import { applySync } from './sync-apply.ts'
 import type { ApplyAnswer, ApplyRequest } from './sync-apply.ts'
 import { loadEnvironment } from './sync-input.ts'
@@ -90,7 +90,11 @@ export async function openBench(yaml: string, options: FakeOptions = {}): Promis
     },
     async plan() {
       return planSync(app.sql, await workspace(), await bench.environment(), {
-        files: Object.entries(files).map(([path, text]) => ({ path, sha256: sha256(text) })),
+        files: Object.entries(files).map(([path, text]) => ({
+          path,
+          sha256: sha256(text),
+          notebook: text.startsWith(NOTEBOOK_HEADER),
+        })),
         actor: 'tester',
       })
     },
