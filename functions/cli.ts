@@ -9,6 +9,7 @@ import { backup, demo, doctor, migrate, restore, start, token } from './cli/hous
 import { openIo, paint, plain } from './cli/io.ts'
 import type { Io } from './cli/io.ts'
 import { apply, exportVerb, plan } from './cli/metadata.ts'
+import { parity } from './cli/parity.ts'
 import { replay } from './cli/replay.ts'
 import { sql } from './cli/sql.ts'
 import { bundle, drift, sync } from './cli/sync.ts'
@@ -24,6 +25,7 @@ export const VERBS: readonly Verb[] = [
   plan,
   run,
   replay,
+  parity,
   status,
   logs,
   sql,

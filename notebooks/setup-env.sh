@@ -80,6 +80,18 @@ if [ "$(cat "$drivers/.pins" 2>/dev/null)" != "$driver" ]; then
   echo "$driver" >"$drivers/.pins"
 fi
 
+# What Spark's declarative pipelines ask for beyond Spark, apart from the rest: nothing else needs them.
+pipelines="PyYAML==6.0.3 grpcio==1.85.1 grpcio-status==1.85.1 googleapis-common-protos==1.76.0 zstandard==0.25.0 pandas==2.3.3 pyarrow==26.0.1"
+packages="$cache/spark-pipelines"
+if [ "$(cat "$packages/.pins" 2>/dev/null)" != "$pipelines" ]; then
+  say "making $packages"
+  rm -rf "$packages"
+  # shellcheck disable=SC2086
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --target "$packages" $pipelines >&2
+  echo "$pipelines" >"$packages/.pins"
+fi
+
 echo "SPARK_PYTHON=$venv/bin/python"
+echo "SPARK_PIPELINES=$packages"
 echo "JDBC_JARS=$(find "$drivers" -name '*.jar' | sort | paste -sd, -)"
 echo "DELTA_JARS=$(find "$jars" -name '*.jar' | sort | paste -sd, -)"

@@ -238,6 +238,14 @@ def _compile(
     return _one(rule, lambda: kind(given))
 
 
+def condition(rule: Rule, columns: list[Column]) -> str:
+    """When a row passes a rule that looks at nothing but the row: SQL over the columns, null where the rule can't say."""
+    known = {name.lower(): (name, kind) for name, kind in columns}
+    own = [known[name.lower()] for name in rule["columns"] if name.lower() in known]
+    given = _Given(None, rule, own, columns, None, rule["filter"], None, None)  # type: ignore[arg-type]
+    return KINDS[rule["check"]](given).passes.replace("r.`", "`")
+
+
 def _not_null(given: _Given) -> _Compiled:
     return _Compiled(
         f"{_list(given)} is NULL",

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from pyspark.sql import functions as f
+
 from .context import Context
 from .lake import TableState
 from .names import legal_columns, quote
@@ -157,10 +159,10 @@ def _in_order(
         .selectExpr("monotonically_increasing_id() as row", "json_object_keys(value) as keys")
         .selectExpr("row", "posexplode(keys) as (at, name)")
         .groupBy("name")
-        .agg({"row": "min", "at": "min"})
+        .agg(f.min(f.struct("row", "at")).alias("first"))
         .collect()
     )
-    places = {row["name"]: (row["min(row)"], row["min(at)"]) for row in keys}
+    places = {row["name"]: (row["first"]["row"], row["first"]["at"]) for row in keys}
     return sorted(observed, key=lambda name: places.get(name, (2**63, 0)))
 
 

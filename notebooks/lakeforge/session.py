@@ -44,7 +44,9 @@ def open_session(jars: str | None = None, memory: str | None = None) -> SparkSes
             .config("spark.databricks.delta.snapshotPartitions", "2")
             .config("spark.sql.adaptive.enabled", "false")
             # Tables lie in their lakes; a folder that Spark wants all the same is nobody's.
-            .config("spark.sql.warehouse.dir", os.path.join(tempfile.gettempdir(), "lakeforge-spark"))
+            .config(
+                "spark.sql.warehouse.dir", os.path.join(tempfile.gettempdir(), "lakeforge-spark")
+            )
         )
     for key, value in _given():
         builder = builder.config(key, value)
@@ -59,6 +61,11 @@ def open_session(jars: str | None = None, memory: str | None = None) -> SparkSes
         )
         .getOrCreate()
     )
+
+
+def active_session() -> SparkSession:
+    """The session that a runtime has made."""
+    return SparkSession.active()
 
 
 def _given() -> list[tuple[str, str]]:

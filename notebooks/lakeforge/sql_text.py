@@ -56,8 +56,14 @@ def view_names(query: str, tables: Iterable[str]) -> dict[str, str]:
     }
 
 
-def rewrite(query: str, views: Mapping[str, str], batch_time: str) -> tuple[str, bool]:
-    """The query over views, with the batch's instant for the clock; and whether it asked for the time."""
+def rewrite(
+    query: str,
+    views: Mapping[str, str],
+    batch_time: str | None,
+    streams: Mapping[str, str] | None = None,
+) -> tuple[str, bool]:
+    """The query over views, with the batch's instant for the clock (None: the clock as it is); and whether it asked for the
+    time. A table of `streams` is read by that text where it stands right behind a FROM."""
     tokens = _meaning(query)
     pieces: list[str] = []
     end = 0
@@ -77,7 +83,14 @@ def rewrite(query: str, views: Mapping[str, str], batch_time: str) -> tuple[str,
             called = [each.text for each in tokens[i + 1 : i + 3]] == ["(", ")"]
             if table in views:
                 replaced, width = quote(views[table]), 3
-            elif token.text.lower() in _NOW and (called or token.text.lower() in _BARE):
+                behind_from = i > 0 and tokens[i - 1].text.lower() == "from"
+                if streams and table in streams and behind_from:
+                    replaced = f"{streams[table]} as {replaced}"
+            elif (
+                batch_time is not None
+                and token.text.lower() in _NOW
+                and (called or token.text.lower() in _BARE)
+            ):
                 kind = _NOW[token.text.lower()]
                 replaced, width = f"cast(timestamp'{batch_time}' as {kind})", 3 if called else 1
                 by_time = True

@@ -83,9 +83,22 @@ _TARGETS = {
 def fits(seen: str, pinned: str, is_text: bool) -> bool:
     """Whether values seen as one type go into a pinned type without loss, as far as types tell. The cast decides value by value."""
     a, b = parse(seen), parse(pinned)
-    if a == b or (is_text and b[0] in _TARGETS.get(a[0], ())):
+    if is_text and b[0] in _TARGETS.get(a[0], ()):
         return True
-    return common(a, b) == b
+    found = common(_in_order(a), _in_order(b))
+    return found is not None and _in_order(found) == _in_order(b)
+
+
+def _in_order(kind: Type) -> Type:
+    """Fields of structs by their names: in which order they came says nothing of whether values fit."""
+    match kind:
+        case ("struct", fields):
+            return ("struct", tuple(sorted((name, _in_order(inner)) for name, inner in fields)))
+        case ("array", element):
+            return ("array", _in_order(element))
+        case ("map", key, value):
+            return ("map", _in_order(key), _in_order(value))
+    return kind
 
 
 def _name(name: str) -> str:

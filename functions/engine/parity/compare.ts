@@ -24,7 +24,7 @@ export function compareReports(left: Final, right: Final): Difference[] {
   tell('error', left.error?.code ?? null, right.error?.code ?? null)
   tell('counts', told(left.counts), told(right.counts))
   tell('rules', left.rules.map(verdict), right.rules.map(verdict))
-  tell('schema_changes', left.schema_changes, right.schema_changes)
+  tell('schema_changes', inOrder(left.schema_changes), inOrder(right.schema_changes))
   tell('content_hash', left.content_hash, right.content_hash)
   tell('warnings', left.warnings, right.warnings)
   tell('root_cause', left.root_cause, right.root_cause)
@@ -75,6 +75,11 @@ function told(counts: Counts): Record<string, number> {
       counts[name]!,
     ]),
   )
+}
+
+/** In which order columns were looked at is told by no table. */
+function inOrder(changes: Final['schema_changes']) {
+  return changes.toSorted((a, b) => (a.column < b.column ? -1 : a.column > b.column ? 1 : 0))
 }
 
 function verdict({ name, on_fail, rows_checked, rows_failed, applied }: Final['rules'][number]) {

@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { findPackageJSON } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -12,6 +13,8 @@ import { runOn } from './run.ts'
 import { type Scenario, stepsOf } from './scenario.ts'
 import { openTables } from './tables.ts'
 
+const dataset = (name: string) =>
+  join(dirname(findPackageJSON('vega-datasets', import.meta.url)!), 'data', name)
 const only = process.env.LAKEFORGE_PARITY
 
 if (process.env.LAKEFORGE_SPARK)
@@ -51,9 +54,10 @@ if (process.env.LAKEFORGE_SPARK)
         ])
       for (const [index, files] of scenario.batches.entries()) {
         const seq = index + 1
-        for (const [path, text] of Object.entries(files)) {
+        for (const [path, given] of Object.entries(files)) {
           await mkdir(dirname(join(folder, path)), { recursive: true })
-          await writeFile(join(folder, path), text)
+          const real = typeof given === 'object' && 'real' in given
+          await writeFile(join(folder, path), real ? await readFile(dataset(given.real)) : given)
         }
         const [left, right] = await Promise.all(
           engines.map((engine) => runOn(engine, scenario.name, steps, seq)),

@@ -49,9 +49,12 @@ export type Scenario = {
   feeds: readonly Feed[]
   silver?: readonly SilverCase[]
   gold?: readonly GoldCase[]
-  /** Per batch: path below the scenario's folder -> text. */
-  batches: readonly Readonly<Record<string, string>>[]
+  /** Per batch: path below the scenario's folder -> text, bytes, or a real file of the package vega-datasets. */
+  batches: readonly Readonly<Record<string, string | Uint8Array | { real: string }>>[]
 }
+
+/** Lines of a text file. */
+export const lines = (...rows: string[]) => `${rows.join('\n')}\n`
 
 /** The steps of a scenario over the files of a folder. */
 export function stepsOf(scenario: Scenario, folder: string): PlanStep[] {

@@ -137,14 +137,15 @@ def _without_head(file: RawFile, options: dict[str, Any]) -> RawFile:
     if not options["skip_rows"]:
         return file
     folder = tempfile.mkdtemp(prefix="lakeforge-")
-    copy = os.path.join(folder, file.key)
+    key = file.key.removesuffix(".gz")
+    copy = os.path.join(folder, key)
     os.makedirs(os.path.dirname(copy))
     with open_text(file, options) as text, open(copy, "w", encoding="utf-8", newline="") as out:
         for _ in range(options["skip_rows"]):
             text.readline()
         while data := text.read(1024 * 1024):
             out.write(data)
-    return RawFile(copy, file.key, file.source_path)
+    return RawFile(copy, key, file.source_path)
 
 
 def _first_record(file: RawFile, options: dict[str, Any]) -> list[str] | None:

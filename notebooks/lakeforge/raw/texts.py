@@ -107,7 +107,11 @@ def _time_sql(name: str, text: str) -> str:
         return f"regexp_extract({text}, {literal(_ANY_TIME)}, {n})"
 
     # Digits beyond microseconds are cut off; a naive time keeps its digits, whatever offset stands behind them.
-    moment = f"concat({part(1)}, ' ', regexp_replace(if({part(2)} = '', '00:00', {part(2)}), '([.][0-9]{{6}})[0-9]*', '$1'))"
+    # Spark takes a zone only behind seconds.
+    clock = (
+        f"if({part(2)} = '', '00:00:00', regexp_replace({part(2)}, '^([0-9]+:[0-9]+)$', '$1:00'))"
+    )
+    moment = f"concat({part(1)}, ' ', regexp_replace({clock}, '([.][0-9]{{6}})[0-9]*', '$1'))"
     zone = f"trim({part(3)})"
     value = moment if name == "timestamp_ntz" else f"concat({moment}, if({zone} = '', 'Z', {zone}))"
     return f"case when {text} rlike {literal(_ANY_TIME)} then try_cast({value} as {name}) end"

@@ -13,7 +13,7 @@ def append(load: Load) -> Written:
 
     def commit(note: str, app_id: str, properties: dict[str, str]) -> None:
         create_properties(load, columns, properties)
-        set_properties(load, properties)
+        set_properties(load, columns, properties)
         save(load, rows, note, app_id, "append")
 
     return Written(

@@ -132,7 +132,7 @@ def _change(load: Load, columns: list[tuple[str, str]], staged):
     new_rows = judged.where("__word in ('inserted', 'updated')").selectExpr(*applied)
 
     def commit(note: str, app_id: str, properties: dict[str, str]) -> None:
-        set_properties(load, properties)
+        set_properties(load, columns, properties)
         add_columns(load, columns)
         sets = ", ".join(f"t.{name} = s.i{k}" for k, name in enumerate(names))
         values = ", ".join(f"s.i{k}" for k in range(n))

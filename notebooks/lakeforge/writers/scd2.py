@@ -79,7 +79,7 @@ def _first(load: Load, columns: list[Column], staged: DataFrame) -> Written:
 
     def commit(note: str, app_id: str, properties: dict[str, str]) -> None:
         create_properties(load, columns, properties)
-        set_properties(load, properties)
+        set_properties(load, columns, properties)
         save(load, rows, note, app_id, "append")
 
     counts = {"rows_written": total, "rows_inserted": counted["rows"]}
@@ -153,7 +153,7 @@ def _change(load: Load, columns: list[Column], content: list[Column], staged: Da
     content_sum = load.former - int(told["gone"] or 0) + int(coming["sum"] or 0)
 
     def commit(note: str, app_id: str, properties: dict[str, str]) -> None:
-        set_properties(load, properties)
+        set_properties(load, columns, properties)
         add_columns(load, columns)
         names = [quote(name) for name, _ in columns]
         match = " and ".join(

@@ -100,11 +100,19 @@ def save(load: Load, frame: DataFrame, note: str, app_id: str, mode: str) -> Non
         )
 
 
-def set_properties(load: Load, properties: dict[str, str]) -> None:
+def set_properties(load: Load, columns: list[Column], properties: dict[str, str]) -> None:
     """Properties that the table lacks, in a commit of their own before the data: they change no row."""
-    known = load.state.properties if load.state else {}
+    if load.state is None:
+        return
+    known = load.state.properties
     new = {key: value for key, value in properties.items() if known.get(key) != value}
-    if not new or load.state is None:
+    naive = "timestamp_ntz"
+    if any(naive in kind for _, kind in columns) and not any(
+        naive in kind for _, kind in load.state.columns
+    ):
+        # The first naive time of a table: Delta wants to be asked.
+        new["delta.feature.timestampNtz"] = "supported"
+    if not new:
         return
     listed = ", ".join(f"{literal(key)} = {literal(value)}" for key, value in sorted(new.items()))
     load.context.spark.sql(
