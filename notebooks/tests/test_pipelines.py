@@ -55,7 +55,7 @@ def run_pipelines(
     given = [part for key, value in settings.items() for part in ("--conf", f"{key}={value}")]
     tool = Path(sys.executable).parent / "spark-pipelines"
     return subprocess.run(
-        [str(tool), "--master", "local[2]", *given, command, "--spec", str(spec)],
+        [str(tool), "--remote", "local[2]", *given, command, "--spec", str(spec)],
         cwd=folder,
         env={
             **os.environ,

@@ -35,7 +35,7 @@ def scan(
     if shape.format == "parquet":
         rescue = True
     context.spark.udf.register(_FITTED, fitted, "struct<value:string,loss:boolean,more:boolean>")
-    context.spark.udf.register(_RAW_FIELDS, _raw_fields, "map<string,string>")
+    context.spark.udf.register(_RAW_FIELDS, _raw_fields, "string")
     frames = [_group(context, shape, group, pinned, rescue) for group in shape.groups]
     if not frames:
         empty = [f"cast(null as {c['type']}) as {quote(c['name'])}" for c in pinned]
@@ -221,25 +221,22 @@ def _json(context: Context, group: Group, pinned: list[Pinned], rescue: bool) ->
         # Their own JSON: a map of texts no longer tells a text from a number.
         some = " or ".join(f"map_contains_key(m, {literal(name)})" for name in others)
         listed = f"array({', '.join(map(literal, sorted(wanted)))})" if wanted else "array('')"
-        more = f"array_join(map_values({_RAW_FIELDS}(if({some}, value, null), {listed})), ',')"
+        more = f"{_RAW_FIELDS}(if({some}, value, null), {listed})"
     record = "if(m is null, concat('\"_record\":', value), null)"
     more = record if more is None else f"coalesce({record}, {more})"
     return _assemble(frame, readings, group, rescue, extras, pinned, "broken is not null", more)
 
 
-def _raw_fields(record: str | None, known: list[str]) -> dict[str, str] | None:
-    """The fields of a record that are none of the known ones, as `"name":value` texts by their place."""
+def _raw_fields(record: str | None, known: list[str]) -> str | None:
+    """The fields of a record that are none of the known ones, as `"name":value` texts in their order."""
     if record is None:
         return None
     value = json.loads(record)
     if not isinstance(value, dict):
         return None
-    names = [name for name in value if name not in known]
-    return {
-        f"{n:06d}": f"{_dumps(name)}:{_dumps(value[name])}"
-        for n, name in enumerate(names)
-        if value[name] is not None or True
-    }
+    return ",".join(
+        f"{_dumps(name)}:{_dumps(inner)}" for name, inner in value.items() if name not in known
+    )
 
 
 def _dumps(value: Any) -> str:

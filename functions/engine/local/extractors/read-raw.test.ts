@@ -130,6 +130,7 @@ describe('CSV', () => {
     const rows = await rowsOf(kept)
     expect(rows).toMatchObject([{ w: 1 }])
     expect(rescued(rows)).toEqual([{ v: text }])
+    expect(rows).toMatchObject([{ v: null }])
   })
 
   it.each([

@@ -397,6 +397,10 @@ function assemble(
     const own = source && source.value === `r${index}` ? `r${index}` : `v${index}`
     const value = source ? own : `NULL::${duckdbType(column.parsed)}`
     const finite = source && ['date', 'timestamp', 'timestamp_ntz'].includes(column.parsed.kind)
+    // What was rescued has no place in its column: 1.5 is not the integer 2.
+    const whole = isNested(column.parsed) || column.parsed.kind === 'string'
+    if (source && !fail && source.loss !== 'false' && !whole)
+      return `CASE WHEN NOT l${index} THEN ${value} END AS ${quoteDuckdb(column.name)}`
     return `${finite ? `CASE WHEN isfinite(${value}) THEN ${value} END` : value} AS ${quoteDuckdb(column.name)}`
   })
   const sources = many
