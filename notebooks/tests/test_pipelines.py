@@ -40,7 +40,8 @@ def run_pipelines(
         (NOTEBOOKS / "silver_gold_pipeline.py").read_text()
     )
     settings = {
-        "spark.jars": os.environ["LAKEFORGE_SPARK_JARS"],
+        # Spark keeps jars of `spark.jars` from a session that a client opens.
+        "spark.driver.extraClassPath": os.environ["LAKEFORGE_SPARK_JARS"].replace(",", ":"),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.warehouse.dir": f"{folder}/warehouse",
         "spark.sql.shuffle.partitions": "2",
