@@ -5,6 +5,7 @@ import { fail } from '#core/errors.ts'
 import type { Plan, PlanStep, RunInput } from '#core/plan.ts'
 import type { EventReport } from '#engine/engine.ts'
 import type { ChildSettings, Outcome } from './protocol.ts'
+import { PROGRESS_MS } from './extractors/extractor.ts'
 import { openSources, type Sources } from './sources.ts'
 import { openSession, type StepSession } from './session.ts'
 import { runBronze } from './steps/bronze.ts'
@@ -24,6 +25,8 @@ export type StepContext = {
   /** Aborted when the step is cancelled or out of time. */
   signal: AbortSignal
   sources: Sources
+  /** Bytes that the present statement reads as text, where rows can't be told beforehand; null: progress counts rows. */
+  reads_bytes: number | null
   /** Folder for what a replay writes; null when the batch runs for good. */
   replay: string | null
   say(level: EventReport['level'], text: string, progress?: EventReport['progress']): void
@@ -64,28 +67,42 @@ export async function openBatch(
       const interrupt = () => own.interrupt()
       signal.addEventListener('abort', interrupt)
       if (signal.aborted) interrupt()
+      const context: StepContext = {
+        root,
+        plan,
+        input,
+        session: own,
+        signal,
+        sources,
+        reads_bytes: null,
+        replay: scratch,
+        say: (level, text, progress) =>
+          event({ step: key, level, text, ...(progress ? { progress } : {}) }),
+      }
+      const telling = setInterval(() => tellProgress(context), PROGRESS_MS)
       try {
-        return await runStep(
-          {
-            root,
-            plan,
-            input,
-            session: own,
-            signal,
-            sources,
-            replay: scratch,
-            say: (level, text, progress) =>
-              event({ step: key, level, text, ...(progress ? { progress } : {}) }),
-          },
-          step,
-        )
+        return await runStep(context, step)
       } finally {
+        clearInterval(telling)
         signal.removeEventListener('abort', interrupt)
         await own.close()
       }
     },
     temp: session.temp,
   }
+}
+
+function tellProgress({ session, reads_bytes, say }: StepContext): void {
+  const now = session.progress()
+  if (now === null) return
+  const { share, rows, total } = now
+  say(
+    'debug',
+    `${Math.round(share * 100)} % of the present statement.`,
+    reads_bytes === null
+      ? { done: rows, total, unit: 'rows' }
+      : { done: Math.round(share * reads_bytes), total: reads_bytes, unit: 'bytes' },
+  )
 }
 
 function runStep(context: StepContext, step: PlanStep): Promise<Outcome> {

@@ -108,6 +108,12 @@ describe('files', () => {
       },
     })
     expect(done.steps[stopped.key]!.error).toMatchObject({ code: 'step_timeout' })
+    expect(done.reports).toContainEqual(
+      expect.objectContaining({
+        step: raw.key,
+        progress: { done: 25, total: 25, unit: 'bytes' },
+      }),
+    )
     expect(done.steps[raw.key]).toMatchObject({ state: 'succeeded', attempt: 2 })
     expect(done.steps[bronze.key]!.counts.rows_written).toBe(1)
   })

@@ -358,6 +358,24 @@ describe('what goes wrong', () => {
     expect(await lake.snapshot('g.slow')).toBe(null)
   })
 
+  it('a step that takes long says how far it is, at least every two seconds', async () => {
+    await lake.append('t.many', number, 'select range as n from range(3000000)')
+    const hard = 'select max(sha2(repeat(cast(n as string), 300), 256)) as n from t.many'
+    const slow = goldStep('g.told', hard, columns('n string'), [input('t.many', number)], {
+      timeout_s: 9,
+    })
+    const done = await lake.run([slow], 1)
+    const told = done.reports.flatMap((report) =>
+      report.kind === 'event' && report.progress ? [report] : [],
+    )
+    expect(told.length).toBeGreaterThanOrEqual(2)
+    expect(told[0]).toMatchObject({
+      step: 'gold:g.told',
+      level: 'debug',
+      progress: { unit: 'rows' },
+    })
+  })
+
   it('a cancelled batch ends soon, with nothing written', async () => {
     const slow = goldStep('g.slow', SLOW, number, [input('t.big', number)])
     const after = goldStep(

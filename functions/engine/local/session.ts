@@ -30,6 +30,8 @@ export type StepSession = {
   row(sql: string): Promise<Row>
   /** Makes `schema.table` stand for a scan. */
   view(table: string, scan: string): Promise<void>
+  /** How far the running statement is, as DuckDB estimates it; null when it can't tell. */
+  progress(): { share: number; rows: number; total: number } | null
   /** Stops the running statement; those after it fail as well. */
   interrupt(): void
   interrupted(): boolean
@@ -68,7 +70,6 @@ export async function openSession(settings: SessionSettings): Promise<Session> {
     'set autoinstall_known_extensions = false',
     'set autoload_known_extensions = false',
     'set allow_community_extensions = false',
-    'set enable_progress_bar = false',
     `set allowed_directories = [${literalDuckdb(settings.root)}]`,
     'set enable_external_access = false',
     'set lock_configuration = true',
@@ -83,12 +84,16 @@ export async function openSession(settings: SessionSettings): Promise<Session> {
       const connection = await instance.connect()
       const catalog = `step_${++made}`
       let stopped = false
+      let busy = 0
       const guarded = async <T>(action: () => Promise<T>): Promise<T> => {
         if (stopped) throw duckdbError(new Error('INTERRUPT Error: Interrupted!'))
+        busy++
         try {
           return await action()
         } catch (error) {
           throw duckdbError(error)
+        } finally {
+          busy--
         }
       }
       const self: StepSession = {
@@ -106,6 +111,17 @@ export async function openSession(settings: SessionSettings): Promise<Session> {
             `create or replace view ${quoteDuckdb(schema)}.${quoteDuckdb(name)} as ${scan}`,
           )
         },
+        progress() {
+          if (busy === 0) return null
+          const { percentage, rows_processed, total_rows_to_process } = connection.progress
+          return percentage < 0 || total_rows_to_process === 0n
+            ? null
+            : {
+                share: Math.min(1, percentage / 100),
+                rows: Number(rows_processed),
+                total: Number(total_rows_to_process),
+              }
+        },
         interrupt() {
           stopped = true
           connection.interrupt()
@@ -119,6 +135,9 @@ export async function openSession(settings: SessionSettings): Promise<Session> {
       }
       await guarded(async () => {
         await connection.run(`attach ':memory:' as ${catalog}`)
+        // Counted for `progress`, and printed nowhere. Pragmas of a connection, which the lock leaves alone.
+        await connection.run('pragma enable_progress_bar')
+        await connection.run('pragma disable_print_progress_bar')
         await connection.run(`set search_path = '${catalog}.main,memory.main'`)
         await connection.run(`set variable lf_now = ${literalDuckdb(now)}::timestamptz`)
         for (const statement of macros) await connection.run(statement)

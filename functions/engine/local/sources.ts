@@ -79,7 +79,13 @@ export function openSources(
       signal.addEventListener('abort', stop)
       if (signal.aborted) stop()
       try {
-        const manifest = await (await source.batch).extract(step, input)
+        const manifest = await (
+          await source.batch
+        ).extract(step, {
+          ...input,
+          event: (level, text, progress) =>
+            event({ step: step.key, level, text, ...(progress ? { progress } : {}) }),
+        })
         left.get(id)?.delete(step.key)
         return manifest
       } catch (error) {

@@ -33,7 +33,12 @@ export type ExtractInput = {
   batch_id: string
   /** Of the last manifest before this batch; null on the first run. */
   watermark: string | null
+  /** A line for this object's own log, and how far it has come. */
+  event?: SourceContext['event']
 }
+
+/** How often a long piece of work says how far it is. */
+export const PROGRESS_MS = 2000
 
 /** Several extracts of one batch from one source, all of the same state of it where the source can give one. */
 export type SourceBatch = {

@@ -18,20 +18,26 @@ export async function hashFile(file: SourceFile, signal?: AbortSignal): Promise<
 
 /**
  * Copies to `target`, which appears whole and lasting. Null when the file changed or went away while it was read: nothing
- * is left behind then.
+ * is left behind then. `onBytes` hears how many bytes are copied so far.
  * @throws disk_full, file_denied
  */
 export async function copyFile(
   file: SourceFile,
   target: string,
   signal?: AbortSignal,
+  onBytes: (bytes: number) => void = () => undefined,
 ): Promise<Copied | null> {
   const temp = tempName(target)
   try {
     const out = await open(temp, 'wx')
     let copied: Copied | null
     try {
-      copied = await readWhole(file, async (bytes) => void (await writeAll(out, bytes)), signal)
+      let size = 0
+      const take = async (bytes: Uint8Array) => {
+        await writeAll(out, bytes)
+        onBytes((size += bytes.length))
+      }
+      copied = await readWhole(file, take, signal)
     } finally {
       await out.close()
     }

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { extname, join } from 'node:path'
 import { mkdirDurable, removeFile } from '../durable.ts'
 import { rawDir } from '../layout.ts'
-import type { ExtractInput, RawObject, SourceContext } from './extractor.ts'
+import { PROGRESS_MS, type ExtractInput, type RawObject, type SourceContext } from './extractor.ts'
 import { compressionOf, type CsvOptions } from './csv-head.ts'
 import { copyFile, hashFile } from './file-copy.ts'
 import { checkWhole } from './file-whole.ts'
@@ -31,7 +31,8 @@ export async function extractFiles(
   raw: RawObject,
   input: ExtractInput,
 ): Promise<Manifest> {
-  const { source, event } = context
+  const { source } = context
+  const event = input.event ?? context.event
   const { root, seq, batch_id } = input
   const done = await readManifest(root, source.name, raw.name, seq)
   if (done) return done
@@ -52,7 +53,12 @@ export async function extractFiles(
     const path = join(`seq=${seq}`, storedName(files.length + 1, file.path))
     if (files.length === 0) await mkdirDurable(dir)
     const target = join(rawDir(root, source.name, raw.name), path)
-    const copied = await copyQuiet(context, file, target)
+    let said = Date.now()
+    const copied = await copyQuiet({ ...context, event }, file, target, (here) => {
+      if (Date.now() - said < PROGRESS_MS) return
+      said = Date.now()
+      event?.('debug', `Reading ${file.path}.`, { done: bytes + here, total, unit: 'bytes' })
+    })
     bytes += file.size
     event?.('debug', `Read ${file.path}.`, { done: bytes, total, unit: 'bytes' })
     if (copied === null) continue
@@ -98,9 +104,14 @@ function kindOf(path: string, raw: RawObject): 'plain' | 'gzip' | 'zstd' | 'parq
 }
 
 /** Copies, and tries again a little later when the file changes under the hand; null: it is left for the next batch. */
-async function copyQuiet(context: SourceContext, file: SourceFile, target: string) {
+async function copyQuiet(
+  context: SourceContext,
+  file: SourceFile,
+  target: string,
+  onBytes: (bytes: number) => void,
+) {
   for (let attempt = 1; ; attempt++) {
-    const copied = await copyFile(file, target, context.signal)
+    const copied = await copyFile(file, target, context.signal, onBytes)
     if (copied !== null) return copied
     if (attempt === ATTEMPTS) break
     await wait(RETRY_MS)

@@ -238,7 +238,8 @@ async function copyAll(
         ...(context.signal ? { signal: context.signal } : {}),
         onRows: (more) => {
           rows += more
-          context.event?.('debug', `Read ${raw.object}.`, { done: rows, total: null, unit: 'rows' })
+          const event = input.event ?? context.event
+          event?.('debug', `Read ${raw.object}.`, { done: rows, total: null, unit: 'rows' })
         },
       })),
     )

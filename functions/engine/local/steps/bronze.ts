@@ -130,6 +130,8 @@ async function load(
   // Text is parsed anew by every pass: where there will be several, the rows are kept.
   const parsed = ['csv', 'tsv', 'json', 'ndjson'].includes(raw.format ?? '')
   const keep = again || (step.rules.length > 0 && parsed)
+  const bytes_read = manifests.flatMap((m) => m.files).reduce((sum, file) => sum + file.size, 0)
+  context.reads_bytes = parsed ? bytes_read : null
   await session.run(`create ${keep ? 'table' : 'view'} __rows as ${select}`)
   // Without rules every row that is read is written, with the number that the reader gave it.
   const rows_read =
@@ -158,7 +160,7 @@ async function load(
     rows_read,
     counts: {
       rows_deduplicated: fresh.known,
-      bytes_read: manifests.flatMap((m) => m.files).reduce((sum, file) => sum + file.size, 0),
+      bytes_read,
     },
   })
 }
