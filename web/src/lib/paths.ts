@@ -29,6 +29,8 @@ export const paths = {
   computes: () => '/compute',
   compute: (id: string) => `/compute/${encodeURIComponent(id)}`,
   newCompute: (from?: string) => `/compute/new${query({ from })}`,
+  importExport: () => '/import',
+  bulk: (kind?: string) => `/bulk${query({ kind })}`,
   environments: () => '/environments',
   environment: (id: string) => `/environments/${encodeURIComponent(id)}`,
   newEnvironment: (from?: string) => `/environments/new${query({ from })}`,
@@ -96,6 +98,8 @@ export const NAV: { title: string; entries: NavEntry[] }[] = [
       { key: 'q', label: 'Quality', href: paths.quality(), icon: 'quality' },
       { label: 'Rule sets', href: paths.ruleSets(), icon: 'rule-sets' },
       { label: 'Compute', href: paths.computes(), icon: 'compute' },
+      { label: 'Bulk edit', href: paths.bulk(), icon: 'bulk' },
+      { label: 'Import and export', href: paths.importExport(), icon: 'import' },
     ],
   },
   {

@@ -125,7 +125,7 @@ describe('a form', () => {
     })
     expect(form.inside('options').map((field) => field.key)).toEqual(['root', 'formats'])
     form.leave('options.root')
-    expect(form.error('options.root')).toBe('This is needed.')
+    expect(form.error('options.root')).toBe('It is missing.')
     form.set('kind', 'postgres')
     expect(form.spec('options.host')?.title).toBe('Host')
   })
