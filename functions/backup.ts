@@ -5,11 +5,11 @@ import { Hono } from 'hono'
 import { describeRoute } from 'hono-openapi'
 import { stream } from 'hono/streaming'
 import { fail } from '#core/errors.ts'
+import { actAs } from '#sql/actor.ts'
 import { allowing } from '#sql/db.ts'
 import type { Db, Sql, Tx } from '#sql/db.ts'
-import { need } from './request.ts'
+import { need, writer } from './request.ts'
 import type { Env } from './request.ts'
-import { actAs } from './resource.ts'
 
 const FORMAT = 'lakeforge-backup'
 const ROWS_AT_ONCE = 500
@@ -60,7 +60,7 @@ export const backup = new Hono<Env>()
         : given
       const rows = await allowing(BACKUP_MS, () =>
         c.var.sql.begin(async (tx) => {
-          await actAs(tx, c)
+          await actAs(tx, writer(c))
           return restore(tx, body)
         }),
       )

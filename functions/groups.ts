@@ -6,8 +6,9 @@ import type { Group } from '#core/group.ts'
 import { fail } from '#core/errors.ts'
 import { planGroup } from '#engine/metadata.ts'
 import { createBatch } from '#engine/run.ts'
-import { need, validate } from './request.ts'
-import { actAs, resource } from './resource.ts'
+import { actAs } from '#sql/actor.ts'
+import { need, validate, writer } from './request.ts'
+import { resource } from './resource.ts'
 
 const RunBody = v.strictObject({ environment: v.optional(v.pipe(v.string(), v.maxLength(100))) })
 
@@ -51,7 +52,7 @@ export const groups = resource<Group, typeof GroupCreate, typeof GroupPatch>({
       if (!where) fail('environment_unknown', { name: environment ?? '(default)' })
       const planned = await planGroup(sql, group_id)
       const batch = await sql.begin(async (tx) => {
-        await actAs(tx, c)
+        await actAs(tx, writer(c))
         return createBatch(tx, planned, {
           environment_id: where.id,
           trigger: 'manual',

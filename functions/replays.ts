@@ -31,9 +31,11 @@ export const replays = new Hono<Env>()
       const dry_run = asked.dry_run || c.req.valid('query').dry_run === 'true'
       // It rewrites tables, as whoever changes what writes them may do
       need(c, apply && !dry_run ? 'editor' : 'operator', batch.group_id)
+      const engine = c.var.deps.engines[batch.engine]
+      if (apply && engine?.can.query === false)
+        fail('engine_lacks', { engine: batch.engine, what: 'take tables back' })
       if (apply && dry_run) {
-        const engine =
-          c.var.deps.engines[batch.engine] ?? fail('engine_unavailable', { what: 'a replay' })
+        if (!engine) return fail('engine_unavailable', { what: 'a replay' })
         return c.json(await previewReplay(c.var.sql, engine, batch.id))
       }
       if (dry_run) {

@@ -44,6 +44,11 @@ export type Deps = {
   nudge?: () => void
 }
 
+/** Who asks, as the audit names it. */
+export function writer(c: Ctx): { name: string; request_id: string } {
+  return { name: c.var.actor.name, request_id: c.var.request_id }
+}
+
 export type Env = { Variables: { deps: Deps; sql: Sql; actor: Actor; request_id: string } }
 export type Ctx = Context<Env>
 

@@ -6,8 +6,18 @@ import * as v from 'valibot'
 import { fail } from '#core/errors.ts'
 import { patched } from '#core/fields.ts'
 import { uuidv7 } from '#core/id.ts'
+import { actAs } from '#sql/actor.ts'
 import type { Sql, Tx } from '#sql/db.ts'
-import { decodeCursor, encodeCursor, ifMatch, need, PageQuery, parse, validate } from './request.ts'
+import {
+  decodeCursor,
+  encodeCursor,
+  ifMatch,
+  need,
+  PageQuery,
+  parse,
+  validate,
+  writer,
+} from './request.ts'
 import type { Ctx, Env, Role } from './request.ts'
 
 /** The columns that every configured thing has beside its own. */
@@ -58,7 +68,7 @@ export async function write<Answer>(
 ): Promise<Answer> {
   try {
     return (await c.var.sql.begin(async (tx) => {
-      await actAs(tx, c)
+      await actAs(tx, writer(c))
       const answer = await work(tx)
       if (dry_run) {
         // Constraints that wait for the commit must speak in a dry run too
@@ -71,14 +81,6 @@ export async function write<Answer>(
     if (error instanceof DryRunDone) return error.answer as Answer
     throw error
   }
-}
-
-/** Names the actor and the request for the audit triggers of this transaction. */
-export async function actAs(tx: Tx, c: Ctx): Promise<void> {
-  await tx`
-    select set_config('lakeforge.actor', ${c.var.actor.name}, true),
-      set_config('lakeforge.request_id', ${c.var.request_id}, true)
-  `
 }
 
 export function resource<

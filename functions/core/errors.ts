@@ -221,6 +221,12 @@ export const ERRORS = {
     message: 'The engine process ended in the middle of the step ({reason}).',
     hint: 'Most often the machine ran out of memory: lower the memory setting or max_parallel, then retry.',
   },
+  engine_lacks: {
+    status: 409,
+    retry: false,
+    message: 'The engine {engine} can not {what} yet.',
+    hint: 'Refresh the tables fully, or work in a local environment.',
+  },
   engine_unavailable: {
     status: 503,
     retry: false,
