@@ -16,6 +16,9 @@ const reading =
     if (context.args.length === 1 || value.type.kind !== 'string')
       return { ...cast(context.source, value, to, attempt, context.at), nullable: true }
     const text = context.string(0)
+    const letters = context.text(1, 'a pattern').replaceAll(/'[^']*'/g, '')
+    if (to.kind === 'timestamp_ntz' && letters.includes('X'))
+      context.source.unsupported('A zone in the pattern of a timestamp without one', context.at)
     const naive = parsePattern(
       context.source,
       context.text(1, 'a pattern'),
