@@ -1,10 +1,12 @@
 // Tables as their screens see them, over a shop that has really run: the graph, a table's page, lineage of columns, previews of
 // configs before they are saved; and the graph of a thousand tables.
+import { execFileSync } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { snippetsOf } from '#lib/table/snippets.ts'
 import { openHome } from './home.ts'
 import type { OpenHome } from './home.ts'
 import type { Answer } from './testing.ts'
@@ -234,6 +236,19 @@ describe('after a batch', () => {
       ['passthrough', { table: 'silver.orders', column: 'buyer' }],
     ])
   })
+
+  // With LAKEFORGE_PYTHON naming a Python that has deltalake, pandas, pyarrow and polars
+  for (const id of ['pandas', 'polars'])
+    it.skipIf(!process.env.LAKEFORGE_PYTHON)(
+      `the ${id} snippet reads the table as it stands`,
+      async () => {
+        const table = await get('/api/tables/silver.orders')
+        const { code } = snippetsOf(table).find((each) => each.id === id)!
+        const text = execFileSync(process.env.LAKEFORGE_PYTHON!, ['-c', code], { encoding: 'utf8' })
+        expect(text).toMatch(/250/)
+        expect(text).toMatch(/400/)
+      },
+    )
 
   it('every function of the dialect is listed for completion', async () => {
     const { items } = await get('/api/sql/functions')

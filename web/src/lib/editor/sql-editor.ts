@@ -41,7 +41,8 @@ const LOOK = EditorView.theme({
   '&.cm-focused': { outline: 'none' },
   '.cm-scroller': { fontFamily: 'var(--font-mono)', lineHeight: '20px' },
   '.cm-content': { padding: '6px 0', caretColor: 'var(--fg)' },
-  '.cm-line': { padding: '0 8px' },
+  // A browser that replaces coloured text may leave its colour on the line
+  '.cm-line': { padding: '0 8px', color: 'inherit !important' },
   '.cm-cursor': { borderLeftColor: 'var(--fg)' },
   '.cm-gutters': {
     backgroundColor: 'var(--surface)',

@@ -48,7 +48,7 @@ export class GraphPage {
   links = $derived.by(() => linksOf(this.drawn.edges))
   layout = $derived.by(() =>
     // The SQL of a column's way stands on the edges
-    layout(this.drawn.items, this.drawn.edges, this.#view().column ? 200 : undefined),
+    layout(this.drawn.items, this.drawn.edges, this.#view().column ? 140 : undefined),
   )
   counts = $derived.by(() => {
     const counts: Record<string, number> = {}

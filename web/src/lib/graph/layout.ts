@@ -13,6 +13,8 @@ export type Layout = {
   height: number
 }
 
+/** More boxes than this are not fitted into the window by themselves. */
+export const LARGE = 150
 export const NODE_WIDTH = 208
 export const NODE_HEIGHT = 56
 /** Between columns; `layout` takes more where words stand on the edges. */
