@@ -1,6 +1,6 @@
 // The door to Delta tables: the log is ours, by the public protocol; DuckDB writes and reads the data files.
 // A writer: DuckDB copies rows to new files (`RETURN_STATS`), `newFiles` measures them, `commit` makes them the table.
-export { checkpointIfDue, writeCheckpoint } from './delta/checkpoint.ts'
+export { checkpointIfDue, expiry, writeCheckpoint } from './delta/checkpoint.ts'
 export type { Connection } from './delta/checkpoint.ts'
 export { commit, restore } from './delta/commit.ts'
 export type { CommitInput, NewFile } from './delta/commit.ts'

@@ -103,6 +103,7 @@ export async function finish(
     sequence_type: shaped.sequence_type,
     sequence_column: shaped.sequence_column,
     unique_keys: shaped.dedupe,
+    cluster_by: step.cluster_by,
   })
   await unique?.close()
   const { rows_read } = shaped

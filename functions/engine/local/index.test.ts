@@ -150,7 +150,9 @@ describe('a silver step that appends', () => {
     const done = (await lake.run([read], 2)).steps['silver:s.point']!
     expect(done).toMatchObject({ state: 'succeeded', delta_version_after: 1 })
     expect(done.warnings).toEqual([
-      expect.stringMatching(/^s\.point is committed, but its checkpoint could not be written: /),
+      expect.stringMatching(
+        /^s\.point is committed, but its checkpoint or its cleaning could not be done: /,
+      ),
     ])
     expect(await lake.rows('select id from s.point order by 1', 's.point')).toEqual([[1], [2]])
   })
@@ -192,6 +194,69 @@ describe('a silver step that appends', () => {
     const past = await lake.run([read], 3)
     expect(past.steps['silver:s.anew']!.error).toMatchObject({ code: 'input_replaced' })
     expect(await lake.rows('select id from s.anew order by 1', 's.anew')).toEqual([[1], [2]])
+  })
+})
+
+describe('the files of a table', () => {
+  const feed = columns('id int', 'place string')
+  const three = async (name: string, properties: Record<string, string>) => {
+    const read = {
+      ...goldStep(`g.${name}`, `select id, place from t.${name}`, feed, [input(`t.${name}`, feed)]),
+      properties: { 'delta.checkpointInterval': '1', ...properties },
+    }
+    for (const seq of [1, 2, 3]) {
+      await lake.append(`t.${name}`, feed, literalRows(feed, `(${seq}, 'x')`))
+      expect((await lake.run([read], seq)).state).toBe('succeeded')
+    }
+    const { readdir } = await import('node:fs/promises')
+    const names = await readdir(`${lake.root}/tables/g/${name}`)
+    expect(await lake.rows(`select count(*)::int from g.${name}`, `g.${name}`)).toEqual([[3]])
+    return names.filter((file) => file.endsWith('.parquet')).length
+  }
+
+  it('stay for a week after they left it, or as long as the table says, and then go', async () => {
+    expect(await three('kept', {})).toBe(3)
+    const none = { 'delta.deletedFileRetentionDuration': 'interval 0 days' }
+    expect(await three('cleaned', none)).toBe(1)
+    expect(await three('unclear', { 'delta.deletedFileRetentionDuration': 'for ever' })).toBe(3)
+  })
+
+  it('hold rows sorted by cluster_by', async () => {
+    const many =
+      'select (range * 7919 % 300000)::int as id, null::varchar as place from range(300000)'
+    await lake.append('t.mixed', feed, many)
+    const read = silverStep('s.sorted', 'select id, place from t.mixed', feed, [
+      input('t.mixed', feed),
+    ])
+    const spread = async (target: string) => {
+      const { files } = (await lake.snapshot(target))!
+      const paths = files.map(
+        (file) => `'${lake.root}/tables/${target.replace('.', '/')}/${file.path}'`,
+      )
+      const [[widest]] = (await lake.rows(
+        `select max(stats_max_value::int - stats_min_value::int) from parquet_metadata([${paths.join()}])
+          where path_in_schema = 'id'`,
+      )) as [[number]]
+      return widest
+    }
+    await lake.run(
+      [
+        read,
+        {
+          ...read,
+          key: 'silver:s.sorted2',
+          config_id: 'sorted2',
+          target: 's.sorted2',
+          cluster_by: ['id'],
+        },
+      ],
+      1,
+    )
+    expect(await spread('s.sorted')).toBeGreaterThan(290_000)
+    expect(await spread('s.sorted2')).toBeLessThan(200_000)
+    expect(await lake.rows('select count(distinct id)::int from s.sorted2', 's.sorted2')).toEqual([
+      [300_000],
+    ])
   })
 })
 

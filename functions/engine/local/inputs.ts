@@ -126,7 +126,13 @@ async function newRows(
       consumed,
       target: target.table,
     })
-  const { files, removed } = await filesAddedBetween(snapshot.dir, consumed, snapshot.version)
+  const live = new Set(snapshot.files.map((file) => file.path))
+  const { files, removed } = await filesAddedBetween(
+    snapshot.dir,
+    consumed,
+    snapshot.version,
+    (file) => live.has(file.path),
+  )
   const brought = new Set(files.map((file) => file.path))
   // A restore brings back files whose rows were taken long ago.
   const former = removed

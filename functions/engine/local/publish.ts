@@ -5,7 +5,7 @@ import type { Column } from '#core/types.ts'
 import { COUNTS, type Counts, type RuleResult, type SchemaChange } from '#engine/engine.ts'
 import type { StepContext } from './batch.ts'
 import { hashFiles, tableHash, type WrittenFile } from './writers/parquet.ts'
-import { checkpointIfDue, commit, type DeltaFile, readSnapshot } from './delta.ts'
+import { checkpointIfDue, commit, type DeltaFile, expiry, readSnapshot, vacuum } from './delta.ts'
 import { duckdbError, stepError } from './duckdb-error.ts'
 import { profileFiles } from './profile.ts'
 import { emptyOutcome, type Outcome } from './protocol.ts'
@@ -115,7 +115,11 @@ export async function publish(
   }
 }
 
-/** A checkpoint where one is due. The commits stand whatever comes of it: what fails is a warning, and due again next time. */
+/**
+ * A checkpoint where one is due, and with it a vacuum: files that left the table longer ago than its
+ * `delta.deletedFileRetentionDuration` (a week) go. No reader has them open by then, and no version since needs them. The
+ * commits stand whatever comes of it: what fails is a warning, and due again next time.
+ */
 async function afterCommit({ session }: StepContext, target: Target): Promise<string[]> {
   const warnings: string[] = []
   for (const [table, dir, from] of [
@@ -124,10 +128,16 @@ async function afterCommit({ session }: StepContext, target: Target): Promise<st
   ] as const) {
     try {
       const now = await readSnapshot(dir, { connection: session.connection, from })
-      if (now !== null) await checkpointIfDue(now, session.connection, Date.now())
+      const { connection } = session
+      const at = Date.now()
+      if (now === null || !(await checkpointIfDue(now, connection, at))) continue
+      const cutoff = expiry(now.properties, at)
+      if (cutoff > 0) await vacuum(dir, { retention_ms: at - cutoff, now: at, connection })
     } catch (error) {
       const { message } = duckdbError(error)
-      warnings.push(`${table} is committed, but its checkpoint could not be written: ${message}`)
+      warnings.push(
+        `${table} is committed, but its checkpoint or its cleaning could not be done: ${message}`,
+      )
     }
   }
   return warnings

@@ -218,7 +218,7 @@ const UNITS: Record<string, number> = {
 }
 
 /** Tombstones older than this (ms since 1970) are left out; a duration that we can't read keeps them all. */
-function expiry(properties: Record<string, string>, now: number): number {
+export function expiry(properties: Record<string, string>, now: number): number {
   const text = properties['delta.deletedFileRetentionDuration'] ?? 'interval 1 week'
   const found = /^\s*(?:interval\s+)?(\d+)\s+([a-z]+?)s?\s*$/i.exec(text)
   const unit = UNITS[found?.[2]?.toLowerCase() ?? '']

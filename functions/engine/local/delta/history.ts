@@ -99,12 +99,13 @@ export type FilesAdded = {
 
 /**
  * The files that brought rows after version `after` (-1: from the beginning) up to version `upTo`.
- * @throws delta_corrupt when a commit in between was cleaned away, delta_files_gone when vacuum took a file
+ * @throws delta_corrupt when a commit in between was cleaned away, delta_files_gone when vacuum took a file that is `needed`
  */
 export async function filesAddedBetween(
   dir: string,
   after: number,
   upTo: number,
+  needed: (file: DeltaFile) => boolean = () => true,
 ): Promise<FilesAdded> {
   const path = resolve(dir)
   const found: FilesAdded = { files: [], removed: false, schema_changed: false }
@@ -114,7 +115,7 @@ export async function filesAddedBetween(
     if (commit.removes.some((file) => file.data_change)) found.removed = true
     if (commit.metadata && commit.version > 0) found.schema_changed = true
   }
-  for (const file of found.files)
+  for (const file of found.files.filter(needed))
     await stat(join(path, file.path)).catch((cause: unknown) =>
       fail('delta_files_gone', { table: tableOf(path), after, up_to: upTo }, { cause }),
     )

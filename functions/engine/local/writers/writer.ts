@@ -31,6 +31,8 @@ export type Load = {
   sequence_column: string | null
   /** The staged rows went through `dedupe`: one per key. Absent: merge sees to it. */
   unique_keys?: boolean
+  /** Columns that new rows are sorted by, so that files and row groups hold ranges of them. */
+  cluster_by?: readonly string[]
   /** Size at which a new data file begins. */
   file_bytes?: number
 }
