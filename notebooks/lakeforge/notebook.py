@@ -26,6 +26,7 @@ WIDGETS = (
     ("prefix", "", "Before schema names"),
     ("environment", "manual", "Environment"),
     ("batch_id", "", "Batch; empty: a new one"),
+    ("step", "", "Key of one step; empty: all of the zones"),
 )
 
 
@@ -37,6 +38,8 @@ class Run:
     input: RunInput
     """The run took its number from the lake's own state."""
     own: bool
+    """Key of the one step to run; None: all."""
+    step: str | None = None
 
 
 def read_widgets(dbutils: Any) -> dict[str, str]:
@@ -54,17 +57,17 @@ def open_run(dbutils: Any) -> Run:
     plan = parse_plan(Path(given["plan"]).read_text(encoding="utf-8"))
     if given["run_input"]:
         text = Path(given["run_input"]).read_text(encoding="utf-8")
-        return Run(spark, lake, plan, parse_run_input(text), False)
+        return Run(spark, lake, plan, parse_run_input(text), False, given["step"] or None)
     batch_id = given["batch_id"] or None
     run_input = state.begin(spark, lake, plan, given["environment"], batch_id)
-    return Run(spark, lake, plan, run_input, True)
+    return Run(spark, lake, plan, run_input, True, given["step"] or None)
 
 
 def run_zones(dbutils: Any, zones: Iterable[str]) -> dict[str, Outcome]:
     """Runs the steps of some zones and leaves the notebook with their reports as exit value. A failed step fails the
     notebook, after its report is kept."""
     run = open_run(dbutils)
-    outcomes = run_plan(run.spark, run.lake, run.plan, run.input, zones, say=_say)
+    outcomes = run_plan(run.spark, run.lake, run.plan, run.input, zones, say=_say, only=run.step)
     failed = [key for key, outcome in outcomes.items() if outcome["state"] == "failed"]
     if run.own:
         state.end(run.spark, run.lake, run.input, outcomes, "failed" if failed else "succeeded")

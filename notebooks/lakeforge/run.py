@@ -68,16 +68,17 @@ def run_plan(
     *,
     say: Say = quiet,
     home: str | None = None,
+    only: str | None = None,
 ) -> dict[str, Outcome]:
-    """Runs the steps of some zones one after the other, in the plan's order, in which each stands after those that it depends
-    on. Step key -> outcome. A step below a failed one is skipped, naming it."""
+    """Runs the steps of some zones, or `only` one of them, one after the other, in the plan's order, in which each stands
+    after those that it depends on. Step key -> outcome. A step below a failed one is skipped, naming it."""
     outcomes: dict[str, Outcome] = {}
     lost: dict[str, str] = {}
     wanted = set(zones)
     for step in plan["steps"]:
-        if step["zone"] not in wanted:
-            continue
         key = step["key"]
+        if step["zone"] not in wanted or (only is not None and key != only):
+            continue
         cause = next((lost[each] for each in step["depends_on"] if each in lost), None)
         if cause is None and lost and plan["group"]["on_failure"] == "stop":
             cause = next(iter(lost.values()))

@@ -66,7 +66,7 @@ def begin(
                 "when not matched then insert *"
             )
         except Exception as error:
-            if "Concurrent" not in str(error) and "CONCURRENT" not in str(condition_of(error)):
+            if not _concurrent(error):
                 raise
     return fail("delta_conflict", table="_lakeforge_state", version="of this batch")
 
@@ -76,14 +76,30 @@ def end(
 ) -> None:
     """Keeps how a batch ended; `outcomes` of several notebooks of one batch add up."""
     where = f"batch_id = {literal(run_input['batch_id'])} and seq = {int(run_input['seq'])}"
-    found = spark.sql(f"select reports from {_ident(lake)} where {where}").first()
-    if found is None:
-        return
-    reports = {**json.loads(found["reports"] or "{}"), **outcomes}
-    text = json.dumps(reports, ensure_ascii=False)
-    spark.sql(
-        f"update {_ident(lake)} set state = {literal(state)}, reports = {literal(text)} where {where}"
-    )
+    # Tasks of one job end at once: who finds the row changed reads it again.
+    for _ in range(_ATTEMPTS):
+        found = spark.sql(f"select state, reports from {_ident(lake)} where {where}").first()
+        if found is None:
+            return
+        reports = {**json.loads(found["reports"] or "{}"), **outcomes}
+        text = json.dumps(reports, ensure_ascii=False)
+        failed = any(outcome["state"] == "failed" for outcome in reports.values())
+        now = "failed" if failed else state
+        try:
+            spark.sql(
+                f"update {_ident(lake)} set state = {literal(now)}, reports = {literal(text)} "
+                f"where {where}"
+            )
+        except Exception as error:
+            if not _concurrent(error):
+                raise
+        else:
+            return
+    fail("delta_conflict", table="_lakeforge_state", version="of this batch")
+
+
+def _concurrent(error: Exception) -> bool:
+    return "Concurrent" in str(error) or "CONCURRENT" in str(condition_of(error))
 
 
 def _input(

@@ -1,10 +1,9 @@
 // What sync would make, as a Declarative Automation Bundle: files that the official CLI deploys without LakeForge. Pure.
 import { stringify } from 'yaml'
-import { canonicalJson } from '#core/plan.ts'
 import type { Plan } from '#core/plan.ts'
 import { REFERENCE } from './resource.ts'
 import type { Specs } from './specs.ts'
-import { workspaceFolder } from './specs.ts'
+import { planText, workspaceFolder } from './specs.ts'
 
 type Json = Record<string, unknown>
 export type BundleFile = { path: string; text: string }
@@ -25,11 +24,10 @@ export function bundleOf(
     if (kind === 'file' && content) {
       if ('source' in content)
         files.push({ path: `notebooks/${content.source}`, text: sources.get(content.source) ?? '' })
-      else
-        files.push({
-          path: key,
-          text: 'text' in content ? content.text : canonicalJson(plans.get(content.plan_hash)),
-        })
+      else {
+        const plan = plans.get(content.plan_hash)
+        if (plan) files.push({ path: key, text: planText(plan, content.targets) })
+      }
     } else if (kind === 'job') {
       // A bundle locks and marks what it deploys by itself
       const { edit_mode: _locked, deployment: _marked, ...rest } = spec

@@ -94,11 +94,12 @@ export function jobSpec(
     max_concurrent_runs: 1,
     queue: { enabled: schedule?.overlap === 'queue' },
     parameters: [
-      { name: 'batch_id', default: '' },
+      // The same in every task, repaired ones too; who starts the run gives his own
+      { name: 'batch_id', default: '{{job.run_id}}' },
       { name: 'environment', default: place.environment },
       { name: 'root', default: place.root },
       { name: 'catalog', default: place.catalog },
-      { name: 'schema_prefix', default: place.prefix },
+      { name: 'prefix', default: place.prefix },
     ],
     job_clusters: cluster,
     tasks,

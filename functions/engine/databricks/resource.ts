@@ -13,10 +13,10 @@ export type Resource = {
    * `${pipeline:key}`.
    */
   spec: Record<string, unknown>
-  /** Of a file: where its text comes from. A notebook or library file, a stored plan, or the text itself. */
+  /** Of a file: where its text comes from. A notebook or library file, or a stored plan, all of it or some of its tables. */
   content?: Content
 }
-export type Content = { source: string } | { plan_hash: string } | { text: string }
+export type Content = { source: string } | { plan_hash: string; targets?: string[] }
 
 /** A thing that a workspace can't do as the metadata says, or does otherwise. `stop`: nothing of the group is published. */
 export type Flag = { level: 'note' | 'warn' | 'stop'; group: string; table?: string; text: string }

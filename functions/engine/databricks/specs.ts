@@ -184,14 +184,15 @@ export function buildSpecs(input: SpecInput): Specs {
       (one) => one.pipeline_key!,
     )) {
       const path = `${folder}/pipelines/${key}.json`
-      const text = canonicalJson(members.map((one) => one.target).sort())
+      const targets = members.map((one) => one.target).sort()
       resources.push(
         {
           kind: 'file',
           key: `pipelines/${key}.json`,
           name: path,
-          spec: { path, notebook: false, sha256: sha256(text) },
-          content: { text },
+          // A pipeline defines all that its plan holds: it gets its own part
+          spec: { path, notebook: false, sha256: sha256(planText(plan, targets)) },
+          content: { plan_hash: each.plan_hash, targets },
         },
         pipelineResource(key, each, environment, { folder, catalog, ops_schema, mark }),
       )
@@ -251,6 +252,18 @@ export function buildSpecs(input: SpecInput): Specs {
   return { resources, placement, flags, held }
 }
 
+/** A plan as its file holds it: whole, or only the steps that write `targets`. */
+export function planText(plan: Plan, targets?: readonly string[]): string {
+  if (targets === undefined) return canonicalJson(plan)
+  const wanted = new Set(targets)
+  return canonicalJson({
+    ...plan,
+    steps: plan.steps.filter(
+      (step) => (step.zone === 'silver' || step.zone === 'gold') && wanted.has(step.target),
+    ),
+  })
+}
+
 /** In hex, of a text as a workspace gives it back: without newlines at its end. */
 export function sha256(text: string): string {
   return createHash('sha256')
@@ -290,11 +303,10 @@ function pipelineResource(
         'lakeforge.environment_id': environment.id,
         'lakeforge.key': key,
         'lakeforge.environment': environment.name,
-        'lakeforge.plan': planPath(place.folder, group.name),
+        'lakeforge.plan': `${place.folder}/pipelines/${key}.json`,
         'lakeforge.root': environment.root,
         'lakeforge.catalog': place.catalog,
-        'lakeforge.schema_prefix': environment.prefix,
-        'lakeforge.tables': `${place.folder}/pipelines/${key}.json`,
+        'lakeforge.prefix': environment.prefix,
       },
       event_log: { catalog: place.catalog, schema: place.ops_schema, name: `event_log_${key}` },
       tags: { ...tags, ...labels(group) },

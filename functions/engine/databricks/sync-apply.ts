@@ -3,11 +3,12 @@
 import type { Environment } from '#core/environment.ts'
 import { describeError, fail, LakeForgeError } from '#core/errors.ts'
 import { uuidv7 } from '#core/id.ts'
-import { canonicalJson } from '#core/plan.ts'
+import type { Plan } from '#core/plan.ts'
 import type { Sql } from '#sql/db.ts'
 import { adoptDrift } from './adopt.ts'
 import { additions, canonical, differences, withFields } from './compare.ts'
 import type { Live, OpenWorkspace, Write } from './live.ts'
+import { planText } from './specs.ts'
 import { hashOf, resolved } from './sync-plan.ts'
 import type { Action } from './sync-plan.ts'
 
@@ -512,12 +513,11 @@ async function writeRow(
 
 async function textOf(sql: Sql, action: Action, options: ApplyOptions): Promise<string> {
   const content = action.content ?? fail('internal')
-  if ('text' in content) return content.text
   if ('source' in content) return options.source(content.source)
   const [found] = await sql<
-    { plan: unknown }[]
+    { plan: Plan }[]
   >`select plan from config.plan where hash = ${content.plan_hash}`
   return found
-    ? canonicalJson(found.plan)
+    ? planText(found.plan, content.targets)
     : fail('not_found', { kind: 'plan', name: content.plan_hash })
 }

@@ -486,9 +486,6 @@ function addNeeds(actions: Action[]): void {
     if (each.kind === 'pipeline') {
       needs.add(`file:pipelines/${each.key}.json`)
       needs.add(`schema:${String(each.spec.schema)}`)
-      needs.add(
-        `file:plans/${/\/plans\/(.+)\.json$/.exec(String((each.spec.configuration as Json | undefined)?.['lakeforge.plan'] ?? ''))?.[1]}.json`,
-      )
     }
     if (each.kind === 'job') {
       needs.add(`file:plans/${each.key}.json`)
