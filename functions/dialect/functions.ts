@@ -18,6 +18,7 @@ import { MAPS } from './functions/maps.ts'
 import { MATHEMATICS } from './functions/mathematics.ts'
 import { NUMBERS } from './functions/numbers.ts'
 import { REGEXES } from './functions/regexes.ts'
+import { SEQUENCES } from './functions/sequences.ts'
 import { STATISTICS } from './functions/statistics.ts'
 import { STRINGS } from './functions/strings.ts'
 import { TEXTS } from './functions/texts.ts'
@@ -43,6 +44,7 @@ const ENTRIES: FunctionEntry[] = [
   ...MATHEMATICS,
   ...NUMBERS,
   ...REGEXES,
+  ...SEQUENCES,
   ...STATISTICS,
   ...STRINGS,
   ...TEXTS,

@@ -5,15 +5,17 @@ import { quoteDuckdb } from '#core/names.ts'
 import { parseType, type Column, type SparkType } from '#core/types.ts'
 
 import type { Expr, Query, Select, SetOperation, SortItem, Window } from './ast.ts'
-import { cast, implicit } from './cast.ts'
-import { canonical, compile, direction, sortKey, type Env, type Group } from './expression.ts'
+import { implicit } from './cast.ts'
+import { canonical, compile, type Env, type Group } from './expression.ts'
 import { compileSources, type From } from './from.ts'
 import { lookup } from './functions.ts'
 import { generator } from './generators.ts'
 import { place } from './lexer.ts'
+import { direction, sortKey } from './over.ts'
 import { resolve, type Scope, type ScopeColumn } from './scope.ts'
-import { BOOLEAN, duck, textOf, unsigned, wider, type T } from './types.ts'
-import { merge, type Origin, type Source, type Value } from './value.ts'
+import { setOperation } from './set-operation.ts'
+import { BOOLEAN, duck, unsigned, type T } from './types.ts'
+import type { Origin, Source, Value } from './value.ts'
 
 /** A table that a query may read. `name` is `schema.table` as metadata says it. */
 export type Relation = { name: string; columns: Column[] }
@@ -60,7 +62,7 @@ export function compileQuery(query: Query, env: QueryEnv): Compiled {
   return { ...body, sql: `${withs}${body.sql}${rows}`, single: body.single && rows === '' }
 }
 
-function compileBody(body: Select | SetOperation | Query, env: QueryEnv): Compiled {
+export function compileBody(body: Select | SetOperation | Query, env: QueryEnv): Compiled {
   if (!('k' in body)) {
     const inner = compileQuery(body, env)
     return { ...inner, sql: `SELECT * FROM (${inner.sql}) AS ${env.unique('q')}` }
@@ -73,63 +75,6 @@ function count(expr: Expr, env: QueryEnv, what: string): string {
   if (expr.k !== 'number' || expr.suffix !== '' || !/^\d{1,9}$/.test(expr.text))
     return env.source.unsupported(`${what} with other than a whole number`, expr.at)
   return expr.text
-}
-
-// ---- set operations ----
-
-function setOperation(body: SetOperation, env: QueryEnv): Compiled {
-  const { source } = env
-  const [left, right] = [compileBody(body.left, env), compileBody(body.right, env)]
-  if (left.columns.length !== right.columns.length)
-    source.type(
-      `${body.op} needs as many columns on both sides, not ${left.columns.length} and ${right.columns.length}`,
-      body.at,
-    )
-  const columns = left.columns.map((column, i): Out => {
-    const other = right.columns[i]!
-    const type = wider(column.type, other.type)
-    if (!type)
-      return source.type(
-        `Column ${i + 1} of ${body.op} is ${textOf(column.type)} on one side and ${textOf(other.type)} on the other`,
-        body.at,
-      )
-    if (type.kind === 'map' && !(body.op === 'UNION' && body.all))
-      source.type(`${body.op} can't compare maps`, body.at)
-    // A cast to the common type can make a column nullable.
-    const [a, b] = [column, other].map((each) => {
-      const value = source.make('c', each.type, [], { nullable: each.nullable, at: each.at })
-      return type.kind === 'void' ? true : cast(source, value, type).nullable
-    }) as [boolean, boolean]
-    const nullable = { UNION: a || b, INTERSECT: a && b, EXCEPT: a }[body.op]
-    return {
-      ...column,
-      type,
-      nullable,
-      from: merge([column.from, other.from]),
-      plain: column.plain && other.plain && column.plain,
-    }
-  })
-  const side = (compiled: Compiled) => {
-    const alias = env.unique('q')
-    const items = compiled.columns.map((column, i) => {
-      const value = source.make(`${alias}.c${i}`, column.type, [], {
-        nullable: true,
-        at: column.at,
-      })
-      const type = columns[i]!.type
-      const typed = type.kind === 'void' ? 'NULL' : cast(source, value, type).sql
-      const sql = body.op === 'UNION' && body.all ? typed : unsigned(typed, type)
-      return `${sql} AS ${quoteDuckdb(outName(columns[i]!, i))}`
-    })
-    const names = compiled.columns.map((_, i) => `c${i}`).join(', ')
-    return `SELECT ${items.join(', ')} FROM (${compiled.sql}) AS ${alias}(${names})`
-  }
-  return {
-    sql: `(${side(left)}) ${body.op}${body.all ? ' ALL' : ''} (${side(right)})`,
-    columns,
-    correlated: left.correlated || right.correlated,
-    single: false,
-  }
 }
 
 /** ORDER BY over a set operation or a query in parentheses: output columns only. */
