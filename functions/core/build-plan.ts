@@ -190,6 +190,7 @@ function rawStep(index: MetadataIndex, group: Group, config: RawConfig): RawStep
     source: { id: source.id, name: source.name, kind: source.kind, options: source.options },
     name: config.name,
     object: config.object,
+    ...(config.extractor === null ? {} : { extractor: config.extractor }),
     format: config.format,
     options: config.options,
     columns: plain(config.columns),

@@ -462,6 +462,12 @@ export const ERRORS = {
     message: 'This is no {what} that LakeForge can run: {reason}.',
     hint: 'Take the plan from `lakeforge plan <group> --json` of the same version.',
   },
+  plugin_missing: {
+    status: 422,
+    retry: false,
+    message: 'There is no plug-in "{name}" with a function {door}.',
+    hint: 'Put {name}.py beside the notebooks, or into the folder that LAKEFORGE_PLUGINS names.',
+  },
   port_in_use: {
     status: 500,
     retry: false,

@@ -72,6 +72,8 @@ export const RawStep = v.object({
   }),
   name: text,
   object: text,
+  /** A plug-in of the user's that reads the object, in place of the kind's extractor; only on Spark. */
+  extractor: v.optional(text),
   format: v.nullable(text),
   options: v.record(text, v.unknown()),
   columns: v.array(PlanColumn),

@@ -14,6 +14,7 @@ from .errors import LakeForgeError, fail, step_error
 from .lake import quarantine_table, table_state
 from .names import literal, quote
 from .plan import Step
+from .plugins import WRITER, plugin
 from .profiles import profiles_of
 from .report import Outcome, balance, empty_outcome
 from .row_text import content_sum, hash_text, is_approximate
@@ -82,7 +83,8 @@ def finish(context: Context, step: Step, target: Target, shaped: Shaped) -> Outc
     rows, deduplicated = verdict.good, 0
     if shaped.dedupe:
         rows, deduplicated = dedupe(context, rows, shaped)
-    writer = WRITERS.get(shaped.load_type)
+    own = step["properties"].get(WRITER)
+    writer = plugin(own, "write") if own is not None else WRITERS.get(shaped.load_type)
     if writer is None:
         fail("load_type_unsupported", load_type=shaped.load_type)
     former = known_sum(state)

@@ -9,6 +9,7 @@ from .finish import Shaped, finish
 from .inputs import Inputs, open_inputs
 from .names import quote
 from .plan import Step
+from .plugins import TRANSFORM, plugin
 from .report import Outcome
 from .sql_text import rewrite, view_names
 from .target import Target, idle, open_target, settled
@@ -55,7 +56,11 @@ def _run(context: Context, step: Step, shape: dict[str, Any], incremental: bool)
         *([("__sequence", shape["sequence_type"])] if shape["has_sequence"] else []),
         *([("__delete", "boolean")] if shape["has_delete"] else []),
     ]
-    rows = context.spark.sql(query).selectExpr(
+    own = step["properties"].get(TRANSFORM)
+    answer = context.spark.sql(query)
+    if own is not None:
+        answer = plugin(own, "transform")(context.spark, answer, step)
+    rows = answer.selectExpr(
         # `if` keeps a column nullable that this query happens to give without nulls.
         *[
             f"if(true, cast({quote(n)} as {kind}), null) as {quote(n)}"

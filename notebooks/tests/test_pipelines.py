@@ -43,6 +43,7 @@ def run_pipelines(
         # Spark keeps jars of `spark.jars` from a session that a client opens.
         "spark.driver.extraClassPath": os.environ["LAKEFORGE_SPARK_JARS"].replace(",", ":"),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.warehouse.dir": f"{folder}/warehouse",
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.ansi.enabled": "true",
@@ -53,15 +54,19 @@ def run_pipelines(
         "spark.ui.enabled": "false",
         **dict(each.split("=", 1) for each in TINY.split(";")),
     }
-    given = [part for key, value in settings.items() for part in ("--conf", f"{key}={value}")]
+    # Spark's server is started by the client, with what the defaults say.
+    (folder / "conf").mkdir(exist_ok=True)
+    defaults = "\n".join(f"{key} {value}" for key, value in settings.items())
+    (folder / "conf" / "spark-defaults.conf").write_text(defaults)
     tool = Path(sys.executable).parent / "spark-pipelines"
     return subprocess.run(
-        [str(tool), "--remote", "local[2]", *given, command, "--spec", str(spec)],
+        [str(tool), "--remote", "local[2]", command, "--spec", str(spec)],
         cwd=folder,
         env={
             **os.environ,
             "PYTHONPATH": f"{NOTEBOOKS}:{PACKAGES}",
             "PYSPARK_PYTHON": sys.executable,
+            "SPARK_CONF_DIR": str(folder / "conf"),
             "SPARK_HOME": str(Path(sys.executable).parent.parent / "lib" / SITE),
         },
         capture_output=True,

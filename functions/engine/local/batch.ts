@@ -105,7 +105,19 @@ function tellProgress({ session, reads_bytes, say }: StepContext): void {
   )
 }
 
+/** Plug-ins of the user's are Python for Spark. */
+function refusePlugins(step: PlanStep): void {
+  const named =
+    step.zone === 'raw'
+      ? [step.extractor]
+      : ['lakeforge.transform', 'lakeforge.writer'].map((property) => step.properties[property])
+  for (const name of named)
+    if (name !== undefined)
+      fail('engine_unsupported', { engine: 'local', what: `plug-in "${name}"` })
+}
+
 function runStep(context: StepContext, step: PlanStep): Promise<Outcome> {
+  refusePlugins(step)
   switch (step.zone) {
     case 'raw':
       return runRaw(context, step)

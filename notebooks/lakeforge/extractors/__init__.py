@@ -6,12 +6,12 @@ nothing is written."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
 from ..context import Context
 from ..errors import fail
+from ..plugins import plugin
 from . import database, delta, files
 from .manifests import Manifest
 
@@ -32,7 +32,7 @@ def extractor_of(step: dict[str, Any]) -> Extractor:
     engine_unsupported."""
     own = step.get("extractor")
     if own is not None:
-        return importlib.import_module(own).extract
+        return plugin(own, "extract")
     kind = step["source"]["kind"]
     found = EXTRACTORS.get(kind)
     if found is None:
