@@ -128,6 +128,7 @@ def auto_cdc(
             f"lead(__sequence) over (partition by {by} order by __sequence, {deletes}) as __END_AT",
             f"{deletes} as __gone",
         )
-        return timed.where("not __gone").drop("__gone")
+        # Spark would look for what a `drop` drops before the graph is known.
+        return timed.where("not __gone").selectExpr(*listed, "__START_AT", "__END_AT")
 
     materialised_view(name, newest if scd_type == 1 else versions, Expectations(), comment)
