@@ -146,15 +146,15 @@ export async function notifyEnd(
   `
   if (!batch) return
   // A retry that succeeds heals its own failure; an applied replay repeats what was well
-  const kind =
+  const recovered = batch.before === 'failed' || (batch.attempt > 1 && !batch.again)
+  const kinds: Group['notify'][number]['on'] =
     state === 'failed'
-      ? 'failed'
-      : batch.before === 'failed' || (batch.attempt > 1 && !batch.again)
-        ? 'recovered'
-        : null
-  if (kind === null) return
+      ? ['failed']
+      : [
+          ...(recovered ? (['recovered'] as const) : []),
+          ...(batch.warned ? (['warned'] as const) : []),
+        ]
   const message = {
-    event: kind,
     group: batch.group_name,
     environment: batch.environment,
     batch_id,
@@ -168,8 +168,10 @@ export async function notifyEnd(
     finished_at: batch.finished_at.toISOString(),
   }
   for (const { url, on } of batch.notify) {
-    if (!on.includes(kind)) continue
-    const problem = await tell(url, message, secret)
+    // One message at most: that it is well again says more than that there are warnings
+    const event = kinds.find((kind) => on.includes(kind))
+    if (event === undefined) continue
+    const problem = await tell(url, { event, ...message }, secret)
     if (problem)
       await sql`
         select logging.add_events(${batch_id}, ${JSON.stringify([

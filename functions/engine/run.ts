@@ -9,7 +9,7 @@ import { stepsToRetry } from '#core/retry.ts'
 import type { RetryScope } from '#core/retry.ts'
 import type { Db, Sql, Tx } from '#sql/db.ts'
 import { COUNTS } from './engine.ts'
-import type { Engine, Report, StepReport } from './engine.ts'
+import type { Engine, Report, RuleResult, StepReport } from './engine.ts'
 import { recordLineage } from './lineage.ts'
 import { keepPlan } from './metadata.ts'
 import type { Planned } from './metadata.ts'
@@ -513,7 +513,7 @@ async function applyStep(tx: Tx, batch: BatchRow, plan: Plan, report: StepReport
       watermark_from: report.watermark_from,
       watermark_to: report.watermark_to,
       input_versions: tx.json(report.input_versions),
-      warnings: report.warnings,
+      warnings: [...report.warnings, ...ruleWarnings(report.rules)],
       root_cause: report.root_cause,
       error_code: report.error?.code ?? null,
       error_message: report.error?.message ?? null,
@@ -530,6 +530,16 @@ async function applyStep(tx: Tx, batch: BatchRow, plan: Plan, report: StepReport
   await recordFacts(tx, batch, step, report)
   const planStep = plan.steps.find((each) => each.key === report.step)
   if (report.state === 'succeeded' && planStep) await recordLineage(tx, batch, planStep)
+}
+
+/** A rule that only warns, and did: a succeeded step with one shows as warned. */
+function ruleWarnings(rules: readonly RuleResult[]): string[] {
+  return rules
+    .filter(({ on_fail, applied }) => on_fail === 'warn' && applied)
+    .map(
+      ({ name, rows_failed, rows_checked }) =>
+        `Rule "${name}" failed for ${rows_failed} of ${rows_checked} rows.`,
+    )
 }
 
 async function recordFacts(
