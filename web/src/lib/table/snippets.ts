@@ -53,8 +53,9 @@ export function snippetsOf({ name, location }: Of): Snippet[] {
     {
       id: 'polars',
       title: 'Polars',
-      needs: 'pip install polars deltalake',
-      code: `import polars as pl\n\ndf = pl.read_delta(${python(location)})\nprint(df.head(10))`,
+      // Not pl.read_delta: it loses the files of a folder with a space in its name
+      needs: 'pip install polars deltalake pyarrow',
+      code: `import polars as pl\nfrom deltalake import DeltaTable\n\ndf = pl.from_arrow(DeltaTable(${python(location)}).to_pyarrow_table())\nprint(df.head(10))`,
     },
     spark,
   ]
