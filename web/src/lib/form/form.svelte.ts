@@ -19,6 +19,7 @@
 // field that their path names, until that field changes. A 412 becomes `conflict`: Form.svelte offers to reload or to overwrite.
 import * as v from 'valibot'
 import { tick } from 'svelte'
+import { messageOf } from '#core/fields.ts'
 import { asApiError, type ApiError } from '#lib/api/client.ts'
 import { fieldAt, fieldsOf, type FieldSpec } from '#lib/form/schema.ts'
 
@@ -260,7 +261,7 @@ function message(issue: { message: string; type?: string }, path: string, values
   for (const key of path.split('.')) at = (at as Values | undefined | null)?.[key]
   const empty = at === undefined || at === null || at === ''
   if (empty && issue.type !== 'raw_check' && issue.type !== 'check') return 'This is needed.'
-  return issue.message.replace(/ but received [\s\S]*$/, '')
+  return messageOf(issue)
 }
 
 function under(map: ReadonlyMap<string, string>, path: string): string | undefined {

@@ -1,5 +1,6 @@
 // The fields that a sheet can show of each kind of metadata, as files name them.
 import * as v from 'valibot'
+import { messageOf } from '#core/fields.ts'
 import {
   columnOf,
   fieldsOf as fileFields,
@@ -52,7 +53,7 @@ export function cellFault(
   const kind = kindOf(key)
   const entry = kind.create.entries[columnOf(kind, field.key)] as v.GenericSchema
   const result = v.safeParse(entry, value)
-  return result.success ? undefined : result.issues[0].message.replace(/ but received [\s\S]*$/, '')
+  return result.success ? undefined : messageOf(result.issues[0])
 }
 
 /** The labels of all things of a kind. */
