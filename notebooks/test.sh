@@ -11,4 +11,5 @@ cd "$here"
 "$SPARK_PYTHON" -m ruff format --check --exclude lakeforge/content_hash.py .
 "$SPARK_PYTHON" -m pytest -q -p no:cacheprovider "$@"
 cd ..
-exec npx vitest run --config functions/vitest.config.ts --project functions functions/engine/spark functions/engine/parity
+# A cold Spark on a busy machine takes its minutes.
+exec npx vitest run --config functions/vitest.config.ts --project functions --testTimeout=400000 --hookTimeout=400000 functions/engine/spark functions/engine/parity
