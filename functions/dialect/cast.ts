@@ -48,7 +48,13 @@ function convert(source: Source, value: Value, to: T, attempt: boolean, at: numb
   const refused = (hint: string) =>
     source.unsupported(`A cast from ${textOf(from)} to ${textOf(to)}`, at, hint)
   const plain = `CAST(${x} AS ${duck(to)})`
-  const checked = { sql: attempt ? `TRY_CAST(${x} AS ${duck(to)})` : plain, raises: true }
+  // DuckDB would turn a comparison with a cast into one without it, and what doesn't fit would pass in silence; not with CASE.
+  const guarded = (inner: string, uses = 1): Converted => ({
+    sql: `CASE WHEN ${x} IS NULL THEN NULL ELSE ${attempt ? 'TRY_CAST' : 'CAST'}(${inner} AS ${duck(to)}) END`,
+    raises: true,
+    uses: uses + 1,
+  })
+  const checked = guarded(x)
   const suffix = attempt ? '_try' : ''
 
   if (from.kind === 'array' && to.kind === 'array') {
@@ -94,28 +100,15 @@ function convert(source: Source, value: Value, to: T, attempt: boolean, at: numb
         const cut = from.scale === 0 ? x : `trunc(${x})`
         // Spark goes by a double here (not to bigint); where that would give another number we stop.
         if (to.kind !== 'bigint' && from.precision > 18 && from.scale > 0)
-          return {
-            sql: `${attempt ? 'TRY_CAST' : 'CAST'}(lf_wide_trunc(${x}) AS ${duck(to)})`,
-            raises: true,
-            uses: 3,
-          }
-        return {
-          sql: `${attempt ? 'TRY_CAST' : 'CAST'}(${cut} AS ${duck(to)})`,
-          raises: true,
-        }
+          return guarded(`lf_wide_trunc(${x})`, 3)
+        return guarded(cut)
       }
       if (from.kind === 'string')
         return { sql: `lf_str_${to.kind}${suffix}(${x})`, raises: true, uses: 5 }
       if (from.kind === 'timestamp') {
         if (to.kind === 'tinyint' || to.kind === 'smallint') return impossible()
         const seconds = `lf_seconds(${x})`
-        return to.kind === 'bigint'
-          ? { sql: seconds, uses: 4 }
-          : {
-              sql: `${attempt ? 'TRY_CAST' : 'CAST'}(${seconds} AS INTEGER)`,
-              raises: true,
-              uses: 4,
-            }
+        return to.kind === 'bigint' ? { sql: seconds, uses: 4 } : guarded(seconds, 4)
       }
       return impossible()
     case 'float':

@@ -381,6 +381,26 @@ describe('analyzeExpression', () => {
     ])
   })
 
+  it.each([
+    'cast(n as int) = 5',
+    'cast(n as int) + 1 = 5',
+    'cast(n as int) between 0 and 5',
+    'cast(n as int) in (5, 6)',
+    'cast(d as decimal(5,2)) = 5',
+    'int(d) < 5',
+  ])('lets no comparison swallow the failure of its cast: %s', async (sql) => {
+    const columns = ['n bigint', 'd decimal(20,2)'].map(column)
+    const values = '(values (5::bigint, 5::decimal(20,2)), (9999999999, 9999999999)) t(n, d)'
+    const failing = await analyzeExpression(sql, columns)
+    await expect(duckdb.runAndReadAll(`select ${failing.duckdb} from ${values}`)).rejects.toThrow()
+    const tried = await analyzeExpression(
+      sql.replace('cast(', 'try_cast(').replace('int(d)', 'try_cast(d as int)'),
+      columns,
+    )
+    const found = await duckdb.runAndReadAll(`select ${tried.duckdb} from ${values} where n > 5`)
+    expect(found.getRowsJson()).toEqual([[null]])
+  })
+
   it('takes the batch’s time, and fails loudly without it', async () => {
     const { duckdb: sql, nullable } = await analyzeExpression('current_date()', [])
     expect(nullable).toBe(false)

@@ -25,7 +25,7 @@ export { PRELUDE } from './prelude.ts'
 export type { Relation } from './query.ts'
 
 /** Part of a plan's hash: raised whenever the same SQL may be printed or typed differently. */
-export const DIALECT_VERSION = 3
+export const DIALECT_VERSION = 4
 
 export type ColumnLineage = {
   column: string
