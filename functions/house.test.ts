@@ -34,6 +34,9 @@ const production = sources.filter(
     ),
 )
 
+/** Where `#room/` points if not to a folder of functions/. */
+const ROOMS: Record<string, string> = { sql: 'sql', functions: 'functions', lib: 'web/src/lib' }
+
 type Import = { from: string; to: string; dynamic: boolean; typeOnly: boolean }
 
 /** Imports of a file as paths from the top (our own) or package names; by text, which is enough for a house that forbids clever ones. */
@@ -43,10 +46,7 @@ function importsOf(path: string): Import[] {
   const add = (specifier: string, dynamic: boolean, typeOnly: boolean) => {
     const own = /^#(\w+)\/(.*)$/.exec(specifier)
     const to = own
-      ? join(
-          own[1] === 'sql' ? 'sql' : own[1] === 'functions' ? 'functions' : `functions/${own[1]}`,
-          own[2]!,
-        )
+      ? join(ROOMS[own[1]!] ?? `functions/${own[1]}`, own[2]!)
       : specifier.startsWith('.')
         ? relative(TOP, resolve(TOP, dirname(path), specifier))
         : specifier
