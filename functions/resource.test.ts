@@ -162,6 +162,20 @@ describe('a resource', () => {
       { actor: 'local', operation: 'update', before: { workers: 1 }, after: { workers: 2 } },
       { actor: 'local', operation: 'insert', before: null },
     ])
+    const found = await app.call(
+      'GET',
+      `/api/changes?q=SMA&table=compute_profile&include=total,facets`,
+    )
+    expect(found.body).toMatchObject({ total: 2, items: [{ name: 'small' }, { name: 'small' }] })
+    expect(found.body.facets.actor).toContainEqual(expect.objectContaining({ value: 'local' }))
+    expect((await app.call('GET', '/api/changes?q=sm_ll')).body.items).toEqual([])
+    const file = (accept: string) =>
+      app.call('GET', `/api/changes?row_id=${profile.id}`, undefined, { accept })
+    const csv = (await file('text/csv')).body.trim().split('\r\n')
+    expect(csv).toHaveLength(3)
+    expect(csv[0]).toMatch(/^changed_at,actor,operation,/)
+    const lines = (await file('application/x-ndjson')).body.trim().split('\n')
+    expect(lines.map((line: string) => JSON.parse(line).operation)).toEqual(['update', 'insert'])
   })
 
   it('answers problem documents for broken JSON, unknown routes and malformed ids', async () => {

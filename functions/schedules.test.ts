@@ -42,6 +42,20 @@ const batchesOf = (id: string) =>
   `
 
 describe('a schedule', () => {
+  it('leaves its group late where a due run brought nothing for long', async () => {
+    const at = new Date(Date.now() - 3_600_000)
+    const id = await group('late', { quartz_cron: '0 0 0/6 * * ?', timezone: 'UTC' }, at)
+    const late = async () =>
+      (await app.call('GET', '/api/overview')).body.late.map(
+        (each: { group_name: string }) => each.group_name,
+      )
+    expect(await late()).not.toContain('late')
+    await app.sql`update logging.schedule_state set last_due_at = ${at} where group_id = ${id}`
+    expect(await late()).toContain('late')
+    await app.sql`update logging.schedule_state set last_due_at = now() where group_id = ${id}`
+    expect(await late()).not.toContain('late')
+  })
+
   it('shows its week, and which of its groups will overlap', async () => {
     const at = new Date()
     const id = await group('week', { quartz_cron: '0 0 0/6 * * ?', timezone: 'UTC' }, at)

@@ -26,6 +26,7 @@ const HREFS: Record<string, (of: Dependant) => string> = {
   bronze_config: (of) => tablePaths.table(of.name),
   silver_config: (of) => tablePaths.table(of.name),
   gold_config: (of) => tablePaths.table(of.name),
+  dq_rule: (of) => paths.rule(of.id),
 }
 
 export function dependantWord(of: Dependant): string {

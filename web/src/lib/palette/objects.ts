@@ -41,6 +41,8 @@ export const KINDS: Kind[] = [
     collection: 'gold-configs',
     href: (row) => tablePaths.table(row.target ?? row.name),
   },
+  { kind: 'Schedule', collection: 'schedules', href: (row) => paths.schedule(row.id) },
+  { kind: 'Rule', collection: 'dq-rules', href: (row) => paths.rule(row.id) },
 ]
 
 /** Things whose name or description has `text`, at most six of a kind. A kind that can't be read is left out. */
