@@ -29,6 +29,7 @@ describe.skipIf(!mounted)('a full disk (needs the right to mount a small file sy
   afterAll(async () => {
     await lake.close()
     spawnSync('umount', [place])
+    rmSync(place, { recursive: true })
     await rm(folder, { recursive: true })
   })
 
