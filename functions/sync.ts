@@ -115,7 +115,7 @@ export const sync = new Hono<Env>()
       const id = c.req.param('id')
       if (!/^[0-9a-f-]{36}$/i.test(id)) fail('not_found', { kind: 'sync plan', name: id })
       const [plan] = await c.var.sql`
-        select p.id, e.name as environment, p.metadata_version::text, p.state, p.requested_by, p.created_at, p.actions, p.flags, p.cost
+        select p.id, e.name as environment, p.metadata_version::text, p.state, p.requested_by, p.created_at, p.actions, p.flags, p.cost, p.unchanged
         from config.sync_plan p join config.environment e on e.id = p.environment_id where p.id = ${id}
       `
       if (!plan) fail('not_found', { kind: 'sync plan', name: id })

@@ -16,8 +16,10 @@ alter table config.sync_plan
   add column base_serial bigint not null default 0,
   add column flags jsonb not null default '[]',
   add column placement jsonb not null default '[]',
-  add column cost jsonb not null default '[]';
+  add column cost jsonb not null default '[]',
+  add column unchanged integer not null default 0;
 comment on column config.sync_plan.base_serial is 'sync_lock.serial when it was made: another one has been applied since if that moved on.';
+comment on column config.sync_plan.unchanged is 'How many things were as they should be.';
 comment on column config.sync_plan.placement is 'Where new tables will live; kept once the plan is applied.';
 
 create table config.sync_item (

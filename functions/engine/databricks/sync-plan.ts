@@ -219,6 +219,7 @@ async function store(
         flags: JSON.stringify(plan.flags),
         placement: JSON.stringify(placement),
         cost: JSON.stringify(plan.cost),
+        unchanged: plan.unchanged,
         requested_by: actor,
         state: plan.actions.length === 0 ? 'done' : 'planned',
       })}

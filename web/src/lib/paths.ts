@@ -37,6 +37,8 @@ export const paths = {
   ruleSets: () => '/rule-sets',
   ruleSet: (id: string) => `/rule-sets/${encodeURIComponent(id)}`,
   newRuleSet: (from?: string) => `/rule-sets/new${query({ from })}`,
+  sync: () => '/sync',
+  syncPlan: (id: string) => `/sync/${encodeURIComponent(id)}`,
   settings: (tab?: SettingsTab) =>
     `/settings${query({ tab: tab === 'appearance' ? undefined : tab })}`,
   batch: (id: string, view: BatchView = {}) =>
@@ -66,6 +68,7 @@ export type NavIcon =
   | 'compute'
   | 'batches'
   | 'quarantine'
+  | 'sync'
   | 'sql'
   | 'import'
   | 'bulk'
@@ -107,6 +110,7 @@ export const NAV: { title: string; entries: NavEntry[] }[] = [
     entries: [
       { key: 'b', label: 'Batches', href: paths.batches(), icon: 'batches' },
       { label: 'Quarantine', href: paths.quarantine(), icon: 'quarantine' },
+      { key: 'y', label: 'Sync', href: paths.sync(), icon: 'sync' },
     ],
   },
   {

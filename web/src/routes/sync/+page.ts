@@ -1,0 +1,6 @@
+import { client } from '#lib/queries.ts'
+import { syncQueries } from '#lib/queries/sync.ts'
+
+export function load() {
+  void client.prefetchQuery(syncQueries.plans())
+}
