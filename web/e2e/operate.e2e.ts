@@ -20,7 +20,7 @@ type Answer = {
   batch_id: string
   batch: { finished_at: string | null }
   steps: { table: string; zone: string; state: string; attempt: number }[]
-  items: { version: number; paused: boolean }[]
+  items: { id: string; version: number; paused: boolean }[]
 }
 
 async function call(path: string, init: RequestInit = {}) {
@@ -260,17 +260,23 @@ test('home sums up, and each number leads to as many', async ({ page }) => {
   await page.goBack()
   await page.getByRole('link', { name: '1 failed', exact: true }).first().click()
   await expect(page).toHaveURL(/state%3Afailed/)
-  await expect(page.getByText(/^1 (of \d+ )?tables?/).first()).toBeVisible()
+  await expect(page.getByText(/^1 of \d+ sources, raw objects and tables/)).toBeVisible()
 })
 
 test('a change is in the audit with its difference, and the help finds what it means', async ({
   page,
 }) => {
   await page.goto('/audit')
+  const [row] = (await call('schedules?q=mornings')).items
+  await call(`schedules/${row!.id}`, {
+    method: 'PATCH',
+    body: JSON.stringify({ description: 'changed' }),
+  })
+  await page.reload()
   await page.getByRole('button', { name: 'Show the change of mornings' }).first().click()
   const details = page.getByRole('complementary', { name: 'mornings' })
-  await expect(details.getByText('paused')).toBeVisible()
-  await expect(details.getByText('before: false')).toBeVisible()
+  await expect(details.getByRole('heading', { name: 'description' })).toBeVisible()
+  await expect(details.getByText('after: changed')).toBeVisible()
   await expectAccessible(page, 'audit')
   await page.keyboard.press('Escape')
   const saved = page.waitForEvent('download')
