@@ -13,7 +13,7 @@ const TOP = resolve(import.meta.dirname, '..')
 
 /** What only a clone needs: tests and what they stand on, benchmarks, the Worker, this file. */
 const LEFT_OUT =
-  /\.test\.ts$|[./]testing\.ts$|\.fixture\.ts$|conformance\.ts$|vitest\.config\.ts$|\.vectors\.json$|\.(md|py)$|\/bench\/|\/edge-values\/|^functions\/(worker|pack)\b/
+  /\.test\.ts$|[./]testing\.ts$|\.fixture\.ts$|conformance\.ts$|vitest\.config\.ts$|\.vectors\.json$|\.md$|^functions\/.*\.py$|^notebooks\/(tests?|examples)\b|\.pyc$|\/parity\/(corpus|scenario)|\/bench\/|\/edge-values\/|^functions\/(worker|pack)\b/
 
 type Manifest = {
   name: string
@@ -81,10 +81,10 @@ function published(manifest: Manifest): Record<string, unknown> {
   }
 }
 
-/** Copies functions/ and sql/, types stripped; the paths written, relative to the package. */
+/** Copies functions/, sql/ and notebooks/, types stripped; the paths written, relative to the package. */
 async function writeSources(stage: string): Promise<string[]> {
   const paths: string[] = []
-  for (const folder of ['functions', 'sql'])
+  for (const folder of ['functions', 'sql', 'notebooks'])
     for (const entry of await readdir(join(TOP, folder), { recursive: true, withFileTypes: true }))
       if (entry.isFile()) paths.push(join(entry.parentPath, entry.name).slice(TOP.length + 1))
   const taken = paths.filter((path) => !LEFT_OUT.test(path)).sort()
