@@ -119,7 +119,7 @@ test('a workspace is brought into step, and kept so', async ({ page }) => {
   expect(update.status).toBe(200)
   await page.goto(`${server.url}/sync`)
   await page.getByRole('button', { name: 'Make a plan' }).click()
-  await expect(page.getByText('max_concurrent_runs', { exact: true })).toBeVisible()
+  await expect(page.getByText('max_concurrent_runs is 7 there, 1 here')).toBeVisible()
   const button = page.getByRole('button', { name: /^Apply \d+ change/ })
   await expect(button).toHaveAttribute('aria-disabled', 'true')
   await page.getByLabel('Overwrite it').check()

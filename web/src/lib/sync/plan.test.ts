@@ -27,7 +27,7 @@ const job = action('job:sales', { needs: ['pipeline:sales'] })
 const changed = action('job:crm', {
   do: 'drift',
   confirm: true,
-  drift: [{ path: 'max_concurrent_runs', before: 1, after: 3 }],
+  drift: [{ path: 'max_concurrent_runs', before: 3, after: 1 }],
 })
 const all = [made, job, gone, changed]
 const choice = (ids: string[], more = {}) => ({
