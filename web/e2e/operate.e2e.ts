@@ -276,7 +276,7 @@ test('a change is in the audit with its difference, and the help finds what it m
   await page.getByRole('button', { name: 'Show the change of mornings' }).first().click()
   const details = page.getByRole('complementary', { name: 'mornings' })
   await expect(details.getByRole('heading', { name: 'description' })).toBeVisible()
-  await expect(details.getByText('after: changed')).toBeVisible()
+  await expect(details.getByText(/after:\s*changed/)).toBeVisible()
   await expectAccessible(page, 'audit')
   await page.keyboard.press('Escape')
   const saved = page.waitForEvent('download')
