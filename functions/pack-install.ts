@@ -54,7 +54,7 @@ try {
     const packed = await pack(dir)
     tarball = packed.file
     assert.deepEqual(
-      packed.files.filter((path) => /\.ts$|test|fixture/.test(path)),
+      packed.files.filter((path) => /\.ts$|[./](test|testing)\.|fixture/.test(path)),
       [],
       'no source and no test belongs into the package',
     )
