@@ -43,10 +43,16 @@ export const overview = new Hono<Env>().get(
     const late = await sql<
       { group_id: string; group_name: string; due_at: Date; last_success_at: Date | null }[]
     >`
-      select g.id as group_id, g.name as group_name, t.last_due_at as due_at, good.at as last_success_at
+      select g.id as group_id, g.name as group_name, due.at as due_at, good.at as last_success_at
       from logging.schedule_state t
       join config.source_group g on g.id = t.group_id
       join config.schedule s on s.id = t.schedule_id and not s.paused
+      cross join lateral (
+        -- A run that nobody has claimed is due too: then nobody ticks
+        select greatest(max(b.due_at), case when t.next_run_at <= ${to} then t.next_run_at end) as at
+        from logging.batch_run b
+        where b.group_id = g.id and b.environment_id = t.environment_id and b.due_at is not null
+      ) due
       left join lateral (
         select max(finished_at) as at from logging.batch_run
         where group_id = g.id and environment_id = t.environment_id and state = 'succeeded' and replay_of is null
@@ -58,11 +64,11 @@ export const overview = new Hono<Env>().get(
           where group_id = g.id and state = 'succeeded' and replay_of is null order by id desc limit 10
         ) last
       ) usual on true
-      where t.last_due_at is not null
-        and (good.at is null or good.at < t.last_due_at)
-        and ${to}::timestamptz - t.last_due_at
+      where due.at is not null
+        and (good.at is null or good.at < due.at)
+        and ${to}::timestamptz - due.at
           > make_interval(secs => greatest(${LATE_MS}::float8, 2 * coalesce(usual.ms, 0)) / 1000)
-      order by t.last_due_at
+      order by due.at
     `
     return c.json({
       from,

@@ -43,16 +43,33 @@ const batchesOf = (id: string) =>
 
 describe('a schedule', () => {
   it('leaves its group late where a due run brought nothing for long', async () => {
-    const at = new Date(Date.now() - 3_600_000)
-    const id = await group('late', { quartz_cron: '0 0 0/6 * * ?', timezone: 'UTC' }, at)
+    const hourly = { quartz_cron: '0 0 * * * ?', timezone: 'UTC', misfire: 'run_once' }
+    const id = await group('late', hourly, new Date())
     const late = async () =>
       (await app.call('GET', '/api/overview')).body.late.map(
         (each: { group_name: string }) => each.group_name,
       )
+    // Looked at for the first time: nothing was due yet
     expect(await late()).not.toContain('late')
-    await app.sql`update logging.schedule_state set last_due_at = ${at} where group_id = ${id}`
+    const hours = (count: number) => new Date(Date.now() - count * 3_600_000)
+    await app.sql`
+      update logging.schedule_state set next_run_at = ${hours(2)}, last_due_at = ${hours(3)} where group_id = ${id}
+    `
+    // Nobody has claimed what was due two hours ago
     expect(await late()).toContain('late')
-    await app.sql`update logging.schedule_state set last_due_at = now() where group_id = ${id}`
+    // Claimed, it is late until it has succeeded
+    await claimDue(app.sql, { now: new Date() })
+    const [batch] = await batchesOf(id)
+    expect(batch).toMatchObject({ state: 'pending' })
+    await app.sql`update logging.batch_run set due_at = ${hours(1)} where group_id = ${id}`
+    expect(await late()).toContain('late')
+    await app.sql`
+      insert into logging.batch_run
+        (id, group_id, group_name, environment_id, environment, seq, engine, state, trigger, plan_hash, metadata_version, started_at, finished_at)
+      select ${uuidv7()}, group_id, group_name, environment_id, environment, seq + 1, engine, 'succeeded', 'manual', plan_hash,
+        metadata_version, now(), now()
+      from logging.batch_run where group_id = ${id}
+    `
     expect(await late()).not.toContain('late')
   })
 

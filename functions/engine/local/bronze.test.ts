@@ -93,7 +93,7 @@ describe('files', () => {
 
   it('are begun again, free of charge, when another step of their source is stopped', async () => {
     const source = { id: 'shared', name: 'files', kind: 'files', options: { root: folder } }
-    const slow = { source, timeout_s: 0.2 }
+    const slow = { source, timeout_s: 1 }
     const [stopped] = fileSteps(folder, 'a.csv', 'b.stopped', orders, { raw: slow })
     const [raw, bronze] = fileSteps(folder, 'b.csv', 'b.displaced', orders, { raw: { source } })
     // Both take minutes to read, until one is out of time.

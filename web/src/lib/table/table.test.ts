@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import { asText, changedFields, diffLines } from './diff.ts'
 import { settingsOf, settingText } from './origin.ts'
-import { snippetsOf } from './snippets.ts'
+import { snippetsOf } from '#core/table-snippets.ts'
 
 const code = (id: string, location: string | null) =>
   snippetsOf({ name: 'silver.orders', location }).find((each) => each.id === id)?.code ?? ''
