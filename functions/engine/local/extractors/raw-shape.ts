@@ -374,7 +374,7 @@ export async function compareColumns(
     const column = known.get(source_name)
     const seen = kinds.get(source_name) ?? type ?? 'string'
     if (!column) differences.push({ kind: 'added', source_name, type: firstType(seen) })
-    else if (seen !== 'null' && !fits(seen, column.type, type === null || type === 'string')) {
+    else if (seen !== 'null' && !fits(seen, column.type, isText(shape, type))) {
       const common = commonType(parseType(column.type), parseType(seen))
       differences.push({
         kind: 'retyped',
