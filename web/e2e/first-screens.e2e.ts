@@ -120,9 +120,12 @@ test('a person sees what is declared, what runs, and why it failed', async ({ pa
   })
 
   await test.step('the keys are listed, and can be switched off', async () => {
-    await page.keyboard.press('?')
     const help = page.getByRole('dialog', { name: 'Keys' })
-    await expect(help.getByText('Go to batches')).toBeVisible()
+    // The first press may come before the page listens
+    await expect(async () => {
+      await page.keyboard.press('?')
+      await expect(help.getByText('Go to batches')).toBeVisible({ timeout: 1000 })
+    }).toPass()
     await expectAccessible(page, 'keys')
     await help.getByLabel('Single-letter keys').uncheck()
     await page.keyboard.press('Escape')

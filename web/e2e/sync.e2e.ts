@@ -127,7 +127,7 @@ test('a workspace is brought into step, and kept so', async ({ page }) => {
   await expectAccessible(page, 'a sync plan with drift')
   await shot(page, 'sync-drift')
   await button.click()
-  await expect(page.getByText('Done').first()).toBeVisible({ timeout: 60_000 })
+  await expect(page.getByText('Done', { exact: true })).toBeVisible({ timeout: 60_000 })
   const read = await fetch(`${workspace}/api/2.2/jobs/get?job_id=${job}`, { headers: over_there })
   expect(await read.text()).not.toContain('"max_concurrent_runs":7')
   expect(faults).toEqual([])

@@ -230,8 +230,9 @@ test('a silver and a gold table are made, with their rows before they are saved'
     const expression = page.getByRole('textbox', { name: 'Expression of column 2' })
     await expression.fill('')
     await expression.pressSequentially('amo')
-    await expect(page.getByRole('option', { name: /^amount/ })).toBeVisible()
-    await page.keyboard.press('Enter')
+    const option = page.getByRole('option', { name: /^amount/ })
+    await expect(option).toHaveAttribute('aria-selected', 'true')
+    await option.click()
     await expect(expression).toHaveText('amount')
     await expression.pressSequentially(' * 2')
   })
@@ -262,7 +263,7 @@ test('a silver and a gold table are made, with their rows before they are saved'
 
   await test.step('a change is in the history, with its difference; then the table goes', async () => {
     await page.getByRole('link', { name: 'Config', exact: true }).click()
-    await page.getByRole('link', { name: 'Edit' }).click()
+    await page.getByRole('link', { name: 'Edit', exact: true }).click()
     await page.getByLabel('Owner').fill('sales team')
     await page.getByLabel('Retries').fill('5')
     await expect(page.getByText('Overrides the 2 of group shop')).toBeVisible()
@@ -271,7 +272,7 @@ test('a silver and a gold table are made, with their rows before they are saved'
     await page.getByRole('link', { name: 'History', exact: true }).click()
     await expect(page.getByText('+ sales team')).toBeVisible()
     await page.getByRole('link', { name: 'Config', exact: true }).click()
-    await page.getByRole('link', { name: 'Edit' }).click()
+    await page.getByRole('link', { name: 'Edit', exact: true }).click()
     await page.getByRole('button', { name: 'Delete', exact: true }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Delete gold table' }).click()
     await expect(page.getByRole('heading', { level: 1, name: 'Tables' })).toBeVisible()
@@ -318,7 +319,7 @@ test('a group is made, changed, cloned, run after its plan was read, and deleted
   await expect(page.getByRole('heading', { level: 1, name: 'evening' })).toBeVisible()
   await expect(page.getByText('https://example.com/hook')).toBeVisible()
 
-  await page.getByRole('link', { name: 'Settings' }).click()
+  await page.getByRole('main').getByRole('link', { name: 'Settings' }).click()
   await page.getByLabel('Schedule').selectOption({ label: 'mornings' })
   await page.getByRole('button', { name: 'Save group' }).click()
   await expect(page.getByText('At 06:00, Monday through Friday (Europe/Berlin)')).toBeVisible()
