@@ -287,7 +287,7 @@ test('sources are found, looked at, changed, and deleted by keyboard alone', asy
     await page.keyboard.press('Control+k')
     const palette = page.getByRole('dialog', { name: 'Search and commands' })
     await page.keyboard.type('shop_f')
-    await expect(palette.getByRole('option', { name: /shop_files/ }).first().toBeVisible()
+    await expect(palette.getByRole('option', { name: /shop_files/ }).first()).toBeVisible()
     await expectAccessible(page, 'palette')
     await shot(page, 'palette')
     await page.keyboard.press('Enter')
