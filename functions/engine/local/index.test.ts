@@ -137,6 +137,25 @@ describe('a silver step that appends', () => {
     ])
   })
 
+  it('takes each row once where another writer has put files together in between', async () => {
+    const step = silverStep('s.put_together', 'select id, status, amount from t.loose', orders, [
+      input('t.loose'),
+    ])
+    await lake.append('t.loose', orders, literalRows(orders, "(1, 'new', 1)"))
+    await lake.run([step], 1)
+    await lake.append('t.loose', orders, literalRows(orders, "(2, 'new', 2)"))
+    await lake.compact('t.loose')
+    await lake.append('t.loose', orders, literalRows(orders, "(3, 'new', 3)"))
+    await lake.run([step], 2)
+    await lake.compact('t.loose')
+    await lake.run([step], 3)
+    expect(await lake.rows('select id from s.put_together order by id', 's.put_together')).toEqual([
+      [1],
+      [2],
+      [3],
+    ])
+  })
+
   it('stands when its checkpoint fails: that is a warning', async () => {
     const feed = columns('id int')
     const read = silverStep('s.point', 'select id from t.point', feed, [input('t.point', feed)], {

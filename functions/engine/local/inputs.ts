@@ -104,7 +104,7 @@ async function recordedVersions(
   return { versions: of(record.inputs), ids: of(ids) }
 }
 
-/** Files that brought rows since the last commit of this step and are still part of the table. */
+/** Files that brought rows since the last commit of this step; one that was put together with others since is read itself. */
 async function newRows(
   target: Target,
   table: string,
@@ -126,20 +126,13 @@ async function newRows(
       consumed,
       target: target.table,
     })
-  const live = new Set(snapshot.files.map((file) => file.path))
-  const { files, removed } = await filesAddedBetween(
-    snapshot.dir,
-    consumed,
-    snapshot.version,
-    (file) => live.has(file.path),
-  )
-  const brought = new Set(files.map((file) => file.path))
+  const { files, removed } = await filesAddedBetween(snapshot.dir, consumed, snapshot.version)
   // A restore brings back files whose rows were taken long ago.
   const former = removed
     ? await readSnapshot(snapshot.dir, { version: consumed, connection })
     : null
-  for (const file of former?.files ?? []) brought.delete(file.path)
-  return snapshot.files.filter((file) => brought.has(file.path))
+  const taken = new Set(former?.files.map((file) => file.path))
+  return files.filter((file) => !taken.has(file.path))
 }
 
 /** The columns that the query was checked against, whatever the table has by now; then those that came since. */

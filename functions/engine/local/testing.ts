@@ -37,6 +37,8 @@ export type Lake = {
   ): Promise<BatchResult>
   /** Another writer appends rows, given as a DuckDB query, to a table. */
   append(table: string, columns: PlanColumn[], select: string): Promise<number>
+  /** Another writer puts all files of a table together, as OPTIMIZE does. */
+  compact(table: string): Promise<number>
   /** Rows of DuckDB SQL over current tables, as arrays of JSON values. */
   rows(sql: string, ...tables: string[]): Promise<unknown[][]>
   snapshot(table: string): Promise<Snapshot | null>
@@ -117,6 +119,21 @@ export async function openLake(
         operation: 'WRITE',
         adds,
         columns: cols,
+        timestamp: Date.now(),
+      })
+    },
+    async compact(table) {
+      const { duckdbScan } = await import('./delta.ts')
+      const dir = tableDir(root, table)
+      const base = await readSnapshot(dir, { connection })
+      if (base === null) throw new Error(`no table ${table}`)
+      const select = `select * from ${duckdbScan(base)}`
+      return await commit(dir, {
+        base,
+        operation: 'OPTIMIZE',
+        adds: await copyRows(sql, select, dir, base.columns),
+        removes: base.files,
+        data_change: false,
         timestamp: Date.now(),
       })
     },

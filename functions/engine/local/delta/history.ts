@@ -90,7 +90,10 @@ function userMetadata(text: string | undefined): unknown {
 }
 
 export type FilesAdded = {
-  /** In the order of their commits. Files of compactions aren't among them. */
+  /**
+   * In the order of their commits. Files of compactions aren't among them, the files that those put together are: they may have
+   * left the table, but not their rows. Files whose rows a commit took away or rewrote since aren't.
+   */
   files: DeltaFile[]
   /** True when a commit in between took rows away (or rewrote them): then the files aren't just new rows. */
   removed: boolean
@@ -99,23 +102,39 @@ export type FilesAdded = {
 
 /**
  * The files that brought rows after version `after` (-1: from the beginning) up to version `upTo`.
- * @throws delta_corrupt when a commit in between was cleaned away, delta_files_gone when vacuum took a file that is `needed`
+ * @throws delta_corrupt when a commit in between was cleaned away, delta_files_gone when vacuum took one of the files
  */
 export async function filesAddedBetween(
   dir: string,
   after: number,
   upTo: number,
-  needed: (file: DeltaFile) => boolean = () => true,
 ): Promise<FilesAdded> {
   const path = resolve(dir)
+  const brought = new Map<string, DeltaFile>()
+  /** File of a compaction -> what it was made of. */
+  const madeOf = new Map<string, string[]>()
+  const takeAway = (file: string) => {
+    brought.delete(file)
+    const parts = madeOf.get(file) ?? []
+    madeOf.delete(file)
+    parts.forEach(takeAway)
+  }
   const found: FilesAdded = { files: [], removed: false, schema_changed: false }
   for await (const commit of commits(path, after + 1, upTo)) {
-    for (const { data_change, deletion_vector: _, ...file } of commit.adds)
-      if (data_change) found.files.push(file)
-    if (commit.removes.some((file) => file.data_change)) found.removed = true
+    for (const file of commit.removes) {
+      if (!file.data_change) continue
+      found.removed = true
+      takeAway(file.path)
+    }
+    const parts = commit.removes.filter((file) => !file.data_change).map((file) => file.path)
+    for (const { data_change, deletion_vector: _, ...file } of commit.adds) {
+      if (data_change) brought.set(file.path, file)
+      else madeOf.set(file.path, parts)
+    }
     if (commit.metadata && commit.version > 0) found.schema_changed = true
   }
-  for (const file of found.files.filter(needed))
+  found.files = [...brought.values()]
+  for (const file of found.files)
     await stat(join(path, file.path)).catch((cause: unknown) =>
       fail('delta_files_gone', { table: tableOf(path), after, up_to: upTo }, { cause }),
     )
