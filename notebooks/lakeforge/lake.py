@@ -227,20 +227,41 @@ def read_commit(folder: str, version: int) -> list[dict[str, Any]]:
 
 
 def files_added(folder: str, after: int, upto: int) -> tuple[set[str], bool]:
-    """Absolute paths of data files that commits in `(after, upto]` added with new rows and that are still there, and
-    whether any of those commits removed files. Raises history_gone when a commit's file is."""
+    """Absolute paths of data files that commits in `(after, upto]` brought new rows with and that no commit took away or rewrote
+    since, and whether rows were taken away. A file that was put together with others since counts as itself: its rows are still
+    the table's. Raises history_gone when a commit's file is."""
     there = set(log_versions(folder))
     added: set[str] = set()
+    made_of: dict[str, list[str]] = {}
     removed = False
+
+    def take_away(path: str) -> None:
+        added.discard(path)
+        for part in made_of.pop(path, []):
+            take_away(part)
+
     for version in range(after + 1, upto + 1):
         if version not in there:
             fail("history_gone", table=folder, input=folder)
-        for action in read_commit(folder, version):
-            if (add := action.get("add")) is not None and add.get("dataChange", True):
-                added.add(data_path(folder, add["path"]))
-            if (remove := action.get("remove")) is not None:
-                added.discard(data_path(folder, remove["path"]))
+        actions = read_commit(folder, version)
+        removes = [action["remove"] for action in actions if action.get("remove") is not None]
+        for remove in removes:
+            if remove.get("dataChange", True):
+                take_away(data_path(folder, remove["path"]))
                 removed = True
+        parts = [
+            data_path(folder, remove["path"])
+            for remove in removes
+            if not remove.get("dataChange", True)
+        ]
+        for action in actions:
+            if (add := action.get("add")) is None:
+                continue
+            path = data_path(folder, add["path"])
+            if add.get("dataChange", True):
+                added.add(path)
+            else:
+                made_of[path] = parts
     return added, removed
 
 
