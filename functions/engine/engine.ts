@@ -223,6 +223,11 @@ export type Engine = {
   poll(handle: string, wait_ms: number): Promise<Report[]>
   /** Asks the run to stop; running steps end as cancelled, nothing half-written becomes visible. */
   cancel(handle: string): Promise<void>
+  /**
+   * Lets go of a run that can't be followed any more: when this resolves, nothing of it works or writes here, and its batch may be
+   * started anew. A run that is over, or unknown here, is let go already.
+   */
+  abandon(handle: string): Promise<void>
   /** Runs that this engine started without us (a job's own schedule), since a time. The local engine has none. */
   collect(since: string): Promise<{ run: Run; reports: Report[] }[]>
   /**

@@ -316,8 +316,9 @@ export async function driveBatch(
     `
   })
 
+  let handle: string | undefined
   try {
-    const handle = await engine.start({
+    handle = await engine.start({
       plan: batch.plan,
       input,
       only: open.map((step) => step.key),
@@ -328,6 +329,8 @@ export async function driveBatch(
     await follow(sql, engine, handle, batch, batch.plan, around, options.signal)
   } catch (error) {
     if (options.signal?.aborted) throw error
+    // Nobody hears it any more: it must be dead before the batch is said to have failed, or is begun anew
+    if (handle !== undefined) await engine.abandon(handle)
     const { code, message, hint } = describeError(error)
     await sql.begin(async (tx) => {
       await addEvents(tx, id, [{ step: null, level: 'error', text: `${message} ${hint}` }])

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PlanRule, SilverStep } from '#core/plan.ts'
 import { columns, goldStep, rule, silverStep } from '../testing.ts'
@@ -517,6 +518,42 @@ describe('what goes wrong', () => {
       ])
     },
   )
+
+  it('a run that is let go is dead, and its batch can be started anew', async () => {
+    const slow = goldStep('g.let_go', SLOW, number, [input('t.big', number)])
+    const children = () =>
+      execFileSync('ps', ['-o', 'args=', '--ppid', String(process.pid)])
+        .toString()
+        .split('\n')
+        .filter((line) => line.includes('local/child.ts')).length
+    const before = children()
+    const handle = await lake.engine.start({
+      plan: {
+        format: 1,
+        group: { id: 'g', name: 'g', max_parallel: 1, on_failure: 'stop' },
+        steps: [slow],
+      },
+      input: {
+        format: 1,
+        batch_id: 'let-go',
+        plan_hash: 'hash',
+        group: 'g',
+        environment: 'test',
+        seq: '1',
+        batch_time: '2026-01-01T00:00:00.000Z',
+        watermarks: {},
+      },
+      attempt: 1,
+    })
+    await lake.engine.poll(handle, 30_000)
+    expect(children()).toBe(before + 1)
+    await lake.engine.abandon(handle)
+    expect(children()).toBe(before)
+    await expect(lake.engine.poll(handle, 0)).rejects.toMatchObject({ code: 'run_lost' })
+    await lake.engine.abandon(handle)
+    const quick = { ...slow, query: 'select count(*) as n from t.big' }
+    expect((await lake.run([quick], 1, { batch_id: 'let-go' })).state).toBe('succeeded')
+  })
 
   it('a run that nobody knows is said to be lost', async () => {
     await expect(lake.engine.poll('{"batch_id":"b","run_id":"r"}', 0)).rejects.toMatchObject({

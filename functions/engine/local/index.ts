@@ -101,6 +101,11 @@ export function openLocalEngine(options: LocalEngineOptions): Engine {
     async cancel(handle) {
       runs.get(parseHandle(handle).run_id)?.cancel()
     },
+    async abandon(handle) {
+      const { run_id } = parseHandle(handle)
+      await runs.get(run_id)?.abandon()
+      runs.delete(run_id)
+    },
     async collect() {
       return []
     },
@@ -112,7 +117,7 @@ export function openLocalEngine(options: LocalEngineOptions): Engine {
     async close() {
       closed = true
       for (const runner of runners.values()) runner.close()
-      for (const run of runs.values()) run.abandon()
+      for (const run of runs.values()) void run.abandon()
       runs.clear()
     },
   }

@@ -27,8 +27,8 @@ export type LocalRun = {
   /** Reports since the last call; waits up to `wait_ms` for the first. */
   poll(wait_ms: number): Promise<Report[]>
   cancel(): void
-  /** Kills the child at once, without waiting for anything. */
-  abandon(): void
+  /** Kills the child at once; resolves when it is dead. */
+  abandon(): Promise<void>
   /** Everything was reported and fetched. */
   drained(): boolean
 }
@@ -49,6 +49,8 @@ export function startRun(run: Run, settings: RunSettings): LocalRun {
   const queue: Report[] = []
   let wake: () => void = () => undefined
   let child: Child | null = null
+  /** Of each child that was started, until it is dead. */
+  const living = new Set<Promise<void>>()
   let share: Share | null = null
   let wakeTimer: NodeJS.Timeout | undefined
   let killTimer: NodeJS.Timeout | undefined
@@ -134,9 +136,15 @@ export function startRun(run: Run, settings: RunSettings): LocalRun {
   const spawn = (bytes: number): Child => {
     const { root, home } = settings
     const threads = wide ? 1 : settings.threads
+    let gone = () => {}
+    const life = new Promise<void>((resolve) => (gone = resolve)).then(
+      () => void living.delete(life),
+    )
+    living.add(life)
     const made = (settings.start ?? startChild)(
       (message) => void (child === made && heard(message)),
       (reason) => {
+        gone()
         if (child !== made) return
         lost(asStepError(new LakeForgeError('engine_killed', { reason })))
         advance()
@@ -156,7 +164,8 @@ export function startRun(run: Run, settings: RunSettings): LocalRun {
   const advance = () => {
     if (over || share === null) return
     clearTimeout(wakeTimer)
-    for (const { step, attempt } of schedule.next(Date.now())) {
+    const time = Date.now()
+    for (const { step, attempt } of schedule.next(time)) {
       child ??= spawn(share.bytes)
       attempts.set(step, attempt)
       report({ kind: 'step', step, state: 'running', attempt, at: now() })
@@ -168,7 +177,7 @@ export function startRun(run: Run, settings: RunSettings): LocalRun {
       }
       child.send({ kind: 'run', step })
     }
-    const wakeAt = schedule.wakeAt()
+    const wakeAt = schedule.wakeAt(time)
     if (wakeAt !== null) wakeTimer = setTimeout(advance, Math.max(0, wakeAt - Date.now()))
     const result = schedule.result()
     if (result === null) return
@@ -181,6 +190,7 @@ export function startRun(run: Run, settings: RunSettings): LocalRun {
   }
 
   void settings.memory.take(wide).then((taken) => {
+    if (over) return taken.release()
     share = taken
     advance()
   })
@@ -206,14 +216,16 @@ export function startRun(run: Run, settings: RunSettings): LocalRun {
       for (const step of schedule.running()) stop(step, emptyOutcome('cancelled'))
       advance()
     },
-    abandon() {
+    async abandon() {
       over = true
       clearTimeout(wakeTimer)
       clearTimeout(killTimer)
       for (const timer of timers.values()) clearTimeout(timer)
       child?.kill()
       child = null
+      await Promise.all(living)
       share?.release()
+      share = null
     },
     drained: () => over && queue.length === 0,
   }

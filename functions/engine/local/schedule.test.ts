@@ -177,16 +177,16 @@ describe('a failure', () => {
     )
     expect(schedule.next(0)).toEqual([{ step: 'a', attempt: 1 }])
     expect(schedule.ended('a', flaky, 1000)).toEqual({ retry: true, decided: [] })
-    expect(schedule.wakeAt()).toBe(1100)
+    expect(schedule.wakeAt(1000)).toBe(1100)
     expect(schedule.next(1099)).toEqual([])
     expect(schedule.next(1100)).toEqual([{ step: 'a', attempt: 2 }])
     schedule.ended('a', flaky, 2000)
-    expect(schedule.wakeAt()).toBe(2200)
+    expect(schedule.wakeAt(2000)).toBe(2200)
     expect(schedule.next(2200)).toEqual([{ step: 'a', attempt: 3 }])
     expect(schedule.ended('a', flaky, 3000).decided).toEqual([
       { step: 'b', state: 'skipped', root_cause: 'a' },
     ])
-    expect(schedule.wakeAt()).toBe(null)
+    expect(schedule.wakeAt(3000)).toBe(null)
     expect(schedule.result()).toBe('failed')
   })
 
@@ -209,6 +209,23 @@ it('lets steps run whose input was skipped because a later batch has it', () => 
   expect(keys(schedule.next(0))).toEqual(['b'])
   schedule.ended('b', good, 0)
   expect(schedule.result()).toBe('succeeded')
+})
+
+it('is not asked again by the clock while ready steps wait for one that runs alone', () => {
+  const schedule = createSchedule(
+    plan([
+      { key: 'a', retries: 1 },
+      { key: 'b', retries: 1 },
+    ]),
+    undefined,
+    1000,
+  )
+  schedule.next(0)
+  for (const key of ['a', 'b']) schedule.ended(key, { ...flaky, blameless: 'crowd' }, 5)
+  expect(schedule.next(5)).toEqual([{ step: 'a', attempt: 2 }])
+  expect(schedule.wakeAt(5)).toBe(null)
+  schedule.ended('a', good, 9)
+  expect(schedule.next(9)).toEqual([{ step: 'b', attempt: 2 }])
 })
 
 it('ends what waits when cancelled, at once, and starts nothing more', () => {

@@ -33,8 +33,8 @@ export type Ended = {
 export type Schedule = {
   /** Steps to start now, marked as running, with their attempt from 1. */
   next(now: number): { step: string; attempt: number }[]
-  /** When `next` is worth asking again for the sake of a retry; null when only an end can bring news. */
-  wakeAt(): number | null
+  /** When, after the `now` that `next` was asked with, it is worth asking again; null when only an end can bring news. */
+  wakeAt(now: number): number | null
   /** Notes an attempt's end. `retry`: it will run again; else the steps that this end decides. */
   ended(step: string, ended: Ended, now: number): { retry: boolean; decided: Decided[] }
   /** Nothing starts any more; answers what ends at once. Running steps end by themselves. */
@@ -102,8 +102,11 @@ export function createSchedule(
       return started
     },
 
-    wakeAt() {
-      const times = inState('retrying').map((entry) => entry.ready_at)
+    wakeAt(now) {
+      // What is ready already waits for another step's end, not for a time
+      const times = inState('retrying')
+        .map((entry) => entry.ready_at)
+        .filter((at) => at > now)
       return times.length === 0 ? null : Math.min(...times)
     },
 

@@ -81,6 +81,11 @@ export function openSparkEngine(options: SparkEngineOptions): Engine {
     async cancel(handle) {
       runs.get(parseHandle(handle).run_id)?.cancel()
     },
+    async abandon(handle) {
+      const { run_id } = parseHandle(handle)
+      await runs.get(run_id)?.abandon()
+      runs.delete(run_id)
+    },
     // What a notebook ran by itself is in the lake's own state; nothing outside of it starts runs here.
     async collect() {
       return []
@@ -90,7 +95,7 @@ export function openSparkEngine(options: SparkEngineOptions): Engine {
     restore: tables.restore,
     async close() {
       closed = true
-      for (const run of runs.values()) run.abandon()
+      for (const run of runs.values()) void run.abandon()
       runs.clear()
       spark.close()
       await tables.close()
